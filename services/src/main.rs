@@ -1,2 +1,3 @@
-//! Program.
+//! The `mecai` program.
+
 fn main() {}

@@ -1,0 +1,1 @@
+//! The Vouching Authority: looks at the network itself and signs what it saw.

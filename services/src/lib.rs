@@ -1,0 +1,4 @@
+//! The parts of the `mecai` program, one module each.
+
+pub mod authority;
+pub mod lab;
