@@ -1,0 +1,238 @@
+//! One authority's signature over a statement (spec section 3).
+
+use der::asn1::{BitStringRef, OctetStringRef};
+use der::{Decode, Encode, Enumerated, Sequence};
+
+use crate::Sha256;
+use crate::signature::{PublicKey, SigningKey};
+use crate::statement::{ADDRESSES_MAX, DecodeError, Statement};
+
+/// The first 8 octets of the SPKI hash of an authority's key.
+pub type AuthorityId = [u8; 8];
+
+/// The greatest age of revocation evidence, in seconds.
+pub const AGE_MAX: u32 = 864_000;
+
+/// What an authority's revocation check of the end-entity certificate rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// An OCSP response whose `thisUpdate` lay so many seconds before `producedAt`.
+    Ocsp {
+        /// Seconds, at most [`AGE_MAX`].
+        age: u32,
+    },
+    /// A CRL whose `thisUpdate` lay so many seconds before `producedAt`.
+    Crl {
+        /// Seconds, at most [`AGE_MAX`].
+        age: u32,
+    },
+    /// The certificate lives so short that it needs none.
+    ShortLived,
+}
+
+/// Which addresses of a statement an authority saw: one bit each, in the statement's order, at least one set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen(u16);
+
+impl Seen {
+    /// The addresses with these indices; none if there are none, or one is over 15.
+    pub fn from_indices(indices: impl IntoIterator<Item = usize>) -> Option<Self> {
+        let bits = indices
+            .into_iter()
+            .try_fold(0_u16, |bits, index| (index < ADDRESSES_MAX).then(|| bits | (0x8000 >> index)))?;
+        (bits != 0).then_some(Self(bits))
+    }
+
+    /// Whether the address with this index was seen.
+    #[must_use]
+    pub fn contains(self, index: usize) -> bool {
+        index < ADDRESSES_MAX && self.0 & (0x8000 >> index) != 0
+    }
+}
+
+/// An endorsement, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Endorsement<'a> {
+    authority: AuthorityId,
+    seen: Seen,
+    evidence: Evidence,
+    body: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl<'a> Endorsement<'a> {
+    /// Reads one endorsement of a statement that has so many addresses.
+    pub fn from_der(der: &'a [u8], addresses: usize) -> Result<Self, DecodeError> {
+        let wire = Wire::from_der(der).map_err(DecodeError::der("Endorsement"))?;
+        Self::from_wire(&wire, body_octets(der)?, addresses)
+    }
+
+    /// Who signed.
+    #[must_use]
+    pub fn authority(&self) -> &AuthorityId {
+        &self.authority
+    }
+
+    /// Where it saw the certificate.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// What its revocation check rests on.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        self.evidence
+    }
+
+    /// The signature's octets.
+    #[must_use]
+    pub fn signature(&self) -> &'a [u8] {
+        self.signature
+    }
+
+    /// Whether `key` made this signature over the statement with this digest. The key must be the authority's.
+    #[must_use]
+    pub fn is_signed_by(&self, key: &PublicKey, statement: &Sha256) -> bool {
+        let mut message = [0; SIGNED_MAX];
+        signed_octets(&mut message, key.spki_hash(), statement, self.body)
+            .is_some_and(|message| key.verify(message, self.signature))
+    }
+
+    fn from_wire(wire: &Wire<'a>, body: &'a [u8], addresses: usize) -> Result<Self, DecodeError> {
+        let rule = |text| DecodeError::rule("EndorsementBody", text);
+        let authority = wire.body.authority.as_bytes().try_into().map_err(|_| rule("authority has not 8 octets"))?;
+        let evidence = match (wire.body.source, wire.body.age) {
+            (Source::ShortLived, None) => Evidence::ShortLived,
+            (Source::ShortLived, Some(_)) => return Err(rule("age beside shortLived")),
+            (_, None) => return Err(rule("age is missing")),
+            (_, Some(age)) if age > AGE_MAX => return Err(rule("age is over 864000 seconds")),
+            (Source::Ocsp, Some(age)) => Evidence::Ocsp { age },
+            (Source::Crl, Some(age)) => Evidence::Crl { age },
+        };
+        let seen = read_seen(wire.body.seen, addresses)?;
+        Ok(Self { authority, seen, evidence, body, signature: wire.signature.as_bytes() })
+    }
+}
+
+/// Signs a statement as an authority that saw it: the DER of the endorsement.
+///
+/// # Errors
+/// When `seen` names an address that the statement does not have, an age is out of bounds, or the key cannot sign.
+pub fn endorse(
+    key: &SigningKey,
+    statement: &Statement<'_>,
+    seen: Seen,
+    evidence: Evidence,
+) -> Result<Vec<u8>, EndorseError> {
+    let addresses = statement.addresses().len();
+    let bits = seen.0.to_be_bytes();
+    let used = bits.get(..addresses.div_ceil(8)).unwrap_or(&bits);
+    let unused = u8::try_from(used.len() * 8 - addresses).unwrap_or(0);
+    let (source, age) = match evidence {
+        Evidence::Ocsp { age } => (Source::Ocsp, Some(age)),
+        Evidence::Crl { age } => (Source::Crl, Some(age)),
+        Evidence::ShortLived => (Source::ShortLived, None),
+    };
+    let encode = || -> der::Result<(Vec<u8>, BodyWire<'_>)> {
+        let body = BodyWire {
+            authority: OctetStringRef::new(key.public_key().id())?,
+            seen: BitStringRef::new(unused, used)?,
+            source,
+            age,
+        };
+        Ok((body.to_der()?, body))
+    };
+    let (body_der, body) = encode().map_err(DecodeError::der("EndorsementBody"))?;
+    let mut message = [0; SIGNED_MAX];
+    let message = signed_octets(&mut message, key.public_key().spki_hash(), &statement.digest(), &body_der)
+        .ok_or(EndorseError::Signing)?;
+    let signature = key.sign(message).ok_or(EndorseError::Signing)?;
+    let encode = || Wire { body, signature: OctetStringRef::new(&signature)? }.to_der();
+    let der = encode().map_err(DecodeError::der("Endorsement"))?;
+    Endorsement::from_der(&der, addresses)?;
+    Ok(der)
+}
+
+/// Why no endorsement was made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndorseError {
+    /// It would not follow the spec.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The key failed to sign.
+    #[error("the authority's key failed to sign")]
+    Signing,
+}
+
+const LABEL: &[u8] = b"mecai-endorsement-v1\0";
+/// The longest body is 2 + 10 + 5 + 3 + 5 octets.
+const BODY_MAX: usize = 25;
+const SIGNED_MAX: usize = LABEL.len() + 32 + 32 + BODY_MAX;
+
+fn signed_octets<'m>(
+    message: &'m mut [u8; SIGNED_MAX],
+    spki_hash: &Sha256,
+    statement: &Sha256,
+    body: &[u8],
+) -> Option<&'m [u8]> {
+    let mut end = 0;
+    for part in [LABEL, spki_hash, statement, body] {
+        message.get_mut(end..end + part.len())?.copy_from_slice(part);
+        end += part.len();
+    }
+    message.get(..end)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumerated)]
+#[asn1(type = "ENUMERATED")]
+#[repr(u8)]
+enum Source {
+    Ocsp = 0,
+    Crl = 1,
+    ShortLived = 2,
+}
+
+#[derive(Clone, Debug, Sequence)]
+struct BodyWire<'a> {
+    authority: &'a OctetStringRef,
+    seen: BitStringRef<'a>,
+    source: Source,
+    #[asn1(optional = "true")]
+    age: Option<u32>,
+}
+
+#[derive(Clone, Debug, Sequence)]
+struct Wire<'a> {
+    body: BodyWire<'a>,
+    signature: &'a OctetStringRef,
+}
+
+/// The octets of the body inside the DER of an endorsement, which is known to be well-formed.
+fn body_octets(endorsement: &[u8]) -> Result<&[u8], DecodeError> {
+    let read = || -> der::Result<&[u8]> {
+        let contents = der::asn1::AnyRef::from_der(endorsement)?;
+        der::Reader::tlv_bytes(&mut der::SliceReader::new(contents.value())?)
+    };
+    read().map_err(DecodeError::der("EndorsementBody"))
+}
+
+fn read_seen(bits: BitStringRef<'_>, addresses: usize) -> Result<Seen, DecodeError> {
+    let rule = |text| Err(DecodeError::rule("EndorsementBody", text));
+    if bits.bit_len() != addresses {
+        return rule("seen has not one bit for each address");
+    }
+    let mut padded = [0; 2];
+    for (to, from) in padded.iter_mut().zip(bits.raw_bytes()) {
+        *to = *from;
+    }
+    let value = u16::from_be_bytes(padded);
+    if addresses < 16 && value & (0xFFFF >> addresses) != 0 {
+        return rule("seen has an unused bit set");
+    }
+    if value == 0 {
+        return rule("seen has no bit set");
+    }
+    Ok(Seen(value))
+}
