@@ -9,11 +9,11 @@
 
 #![deny(unsafe_code)]
 
-//pub mod authority_list;
+pub mod authority_list;
 pub mod bundle;
-//pub mod chain;
+pub mod chain;
 pub mod endorsement;
-//pub mod extension;
+pub mod extension;
 pub mod host;
 //pub mod key_proof;
 //pub mod pick;
