@@ -15,14 +15,14 @@ pub mod chain;
 pub mod endorsement;
 pub mod extension;
 pub mod host;
-//pub mod key_proof;
-//pub mod pick;
-//pub mod policy;
+
+pub mod pick;
+pub mod policy;
 pub mod signature;
 pub mod statement;
 pub mod time;
-//pub mod verdict;
-//pub mod verify;
+pub mod verdict;
+pub mod verify;
 
 mod octets;
 
