@@ -56,6 +56,7 @@ pub struct Endorsement<'a> {
     authority: AuthorityId,
     seen: Seen,
     evidence: Evidence,
+    der: &'a [u8],
     body: &'a [u8],
     signature: &'a [u8],
 }
@@ -64,7 +65,13 @@ impl<'a> Endorsement<'a> {
     /// Reads one endorsement of a statement that has so many addresses.
     pub fn from_der(der: &'a [u8], addresses: usize) -> Result<Self, DecodeError> {
         let wire = Wire::from_der(der).map_err(DecodeError::der("Endorsement"))?;
-        Self::from_wire(&wire, body_octets(der)?, addresses)
+        Self::from_wire(&wire, der, addresses)
+    }
+
+    /// The octets that were read.
+    #[must_use]
+    pub fn der(&self) -> &'a [u8] {
+        self.der
     }
 
     /// Who signed.
@@ -99,7 +106,7 @@ impl<'a> Endorsement<'a> {
             .is_some_and(|message| key.verify(message, self.signature))
     }
 
-    fn from_wire(wire: &Wire<'a>, body: &'a [u8], addresses: usize) -> Result<Self, DecodeError> {
+    fn from_wire(wire: &Wire<'a>, der: &'a [u8], addresses: usize) -> Result<Self, DecodeError> {
         let rule = |text| DecodeError::rule("EndorsementBody", text);
         let authority = wire.body.authority.as_bytes().try_into().map_err(|_| rule("authority has not 8 octets"))?;
         let evidence = match (wire.body.source, wire.body.age) {
@@ -111,7 +118,7 @@ impl<'a> Endorsement<'a> {
             (Source::Crl, Some(age)) => Evidence::Crl { age },
         };
         let seen = read_seen(wire.body.seen, addresses)?;
-        Ok(Self { authority, seen, evidence, body, signature: wire.signature.as_bytes() })
+        Ok(Self { authority, seen, evidence, der, body: body_octets(der)?, signature: wire.signature.as_bytes() })
     }
 }
 
