@@ -1,1 +1,48 @@
 //! A world on loopback: operators with their CAs, revocation servers and DNS, all speaking the real protocols.
+//!
+//! [`World`] is what the demo, the end-to-end tests and `mecai lab up` share. Its servers run in threads of their
+//! own, so callers need no async runtime, and everything stops when it is dropped.
+//!
+//! ```
+//! use mecai_services::lab::{Leaf, World};
+//!
+//! # fn main() -> Result<(), mecai_services::lab::Error> {
+//! let world = World::builder().operators(3).start()?;
+//! world.dns().set("www.shop.example", &["127.10.0.1".parse().unwrap()]);
+//! let site = world.operator("operator-a")?.issue(&Leaf::new(["www.shop.example"]))?;
+//! assert!(site.chain_pem().starts_with("-----BEGIN CERTIFICATE-----"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod command;
+mod dns;
+mod error;
+mod nginx;
+mod operator;
+mod pki;
+mod port;
+mod process;
+mod revocation;
+mod server_thread;
+mod world;
+mod world_file;
+
+pub use command::{Command, Up, run};
+pub use dns::{Dns, DnsBehaviour};
+pub use error::Error;
+pub use nginx::Nginx;
+pub use operator::Operator;
+pub use pki::{Ca, Issued, Leaf, Pointers, Subject, Validity};
+pub use port::Port;
+pub use process::Process;
+pub use revocation::{CrlBehaviour, Freshness, OcspBehaviour, RevocationReason, RevocationServer, Status};
+pub use world::{World, WorldBuilder};
+pub use world_file::{CaEntry, OperatorEntry, SiteEntry, WorldFile};
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970-01-01T00:00:00Z by the machine's clock; 0 if the clock stands before that.
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
