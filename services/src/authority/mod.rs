@@ -1,1 +1,4 @@
 //! The Vouching Authority: looks at the network itself and signs what it saw.
+
+pub mod checks;
+pub mod clock;

@@ -1,0 +1,181 @@
+//! Looks for a certificate at the addresses of a host.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use super::handshake::{HandshakeFailure, Handshaker, Presented};
+use super::{hex, sha256};
+
+/// Why the certificate was not seen at one address.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProbeFailure {
+    /// No handshake finished.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeFailure),
+    /// Handshakes finished, with other certificates.
+    #[error("showed {}", hashes(.shown))]
+    OtherCertificate {
+        /// The SHA-256 of each certificate that was shown.
+        shown: Vec<[u8; 32]>,
+    },
+    /// The deadline passed.
+    #[error("the handshake did not finish within {} s", .0.as_secs_f32())]
+    Timeout(Duration),
+}
+
+/// What a probe found at one address.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// The address.
+    pub address: IpAddr,
+    /// What the server showed in the handshake with the wanted certificate, or why there was none.
+    pub result: Result<Presented, ProbeFailure>,
+}
+
+/// No address showed the certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the certificate {} was not seen: {}", hex(.wanted), describe(.failures))]
+pub struct NotSeen {
+    /// The SHA-256 of the certificate that was looked for.
+    pub wanted: [u8; 32],
+    /// What was found instead at each address.
+    pub failures: Vec<(IpAddr, ProbeFailure)>,
+}
+
+impl NotSeen {
+    /// The stable code of this failure (spec 9): that of the address that got furthest.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        let codes = self.failures.iter().map(|(_, failure)| failure.code());
+        codes
+            .max_by_key(|code| match *code {
+                "wrong_certificate" => 2,
+                "handshake_failed" => 1,
+                _ => 0,
+            })
+            .unwrap_or("connection_failed")
+    }
+}
+
+impl ProbeFailure {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::OtherCertificate { .. } => "wrong_certificate",
+            Self::Handshake(HandshakeFailure::Connect(_)) => "connection_failed",
+            Self::Handshake(_) | Self::Timeout(_) => "handshake_failed",
+        }
+    }
+}
+
+/// Probes servers.
+pub struct Prober {
+    handshaker: Handshaker,
+    deadline: Duration,
+    /// Bounds the handshakes under way in the whole process.
+    places: Arc<Semaphore>,
+}
+
+impl Prober {
+    /// A prober with `places` handshakes at a time, each probe of one address ending by `deadline`.
+    #[must_use]
+    pub fn new(handshaker: Handshaker, deadline: Duration, places: usize) -> Self {
+        Self {
+            handshaker,
+            deadline,
+            places: Arc::new(Semaphore::new(places)),
+        }
+    }
+
+    /// Probes all `addresses` at once, for the certificate whose SHA-256 is `wanted`.
+    pub async fn probe(
+        &self,
+        addresses: &[IpAddr],
+        port: u16,
+        sni: Option<&str>,
+        wanted: [u8; 32],
+    ) -> Vec<Sighting> {
+        join_all(addresses.iter().map(|&address| async move {
+            let looking = self.look(SocketAddr::new(address, port), sni, wanted);
+            let result = tokio::time::timeout(self.deadline, looking)
+                .await
+                .unwrap_or(Err(ProbeFailure::Timeout(self.deadline)));
+            Sighting { address, result }
+        }))
+        .await
+    }
+
+    /// The default handshake first; if it shows another certificate, one for each other type of key, since a server
+    /// may hold one certificate per type.
+    async fn look(
+        &self,
+        address: SocketAddr,
+        sni: Option<&str>,
+        wanted: [u8; 32],
+    ) -> Result<Presented, ProbeFailure> {
+        let _place = self.places.acquire().await;
+        let first = self.handshaker.shake(address, sni, None).await?;
+        let mut shown = vec![fingerprint(&first)];
+        if shown[0] == wanted {
+            return Ok(first);
+        }
+        for &key_type in first.key_type.others() {
+            // A server without a certificate of that type refuses the handshake: nothing to report.
+            let Ok(presented) = self.handshaker.shake(address, sni, Some(key_type)).await else {
+                continue;
+            };
+            let hash = fingerprint(&presented);
+            if hash == wanted {
+                return Ok(presented);
+            }
+            if !shown.contains(&hash) {
+                shown.push(hash);
+            }
+        }
+        Err(ProbeFailure::OtherCertificate { shown })
+    }
+}
+
+/// The addresses at which the certificate was seen with what was shown there.
+///
+/// # Errors
+/// [`NotSeen`] if there is none.
+pub fn seen(
+    sightings: Vec<Sighting>,
+    wanted: [u8; 32],
+) -> Result<Vec<(IpAddr, Presented)>, NotSeen> {
+    let mut found = Vec::new();
+    let mut failures = Vec::new();
+    for sighting in sightings {
+        match sighting.result {
+            Ok(presented) => found.push((sighting.address, presented)),
+            Err(failure) => failures.push((sighting.address, failure)),
+        }
+    }
+    if found.is_empty() {
+        return Err(NotSeen { wanted, failures });
+    }
+    Ok(found)
+}
+
+fn fingerprint(presented: &Presented) -> [u8; 32] {
+    presented.chain.first().map_or([0; 32], |leaf| sha256(leaf))
+}
+
+fn hashes(shown: &[[u8; 32]]) -> String {
+    let words: Vec<String> = shown.iter().map(|hash| hex(hash)).collect();
+    words.join(", ")
+}
+
+fn describe(failures: &[(IpAddr, ProbeFailure)]) -> String {
+    let words: Vec<String> = failures
+        .iter()
+        .map(|(address, failure)| format!("{address}: {failure}"))
+        .collect();
+    words.join("; ")
+}
