@@ -2,3 +2,6 @@
 
 pub mod checks;
 pub mod clock;
+pub mod database;
+pub mod journal;
+pub mod single_flight;

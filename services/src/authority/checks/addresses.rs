@@ -12,9 +12,7 @@ use thiserror::Error;
 
 /// An address that the authority does not connect to.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "the address {address} is in {range} ({purpose}), a range that the configuration key `allow` does not list"
-)]
+#[error("the address {address} is in {range} ({purpose}), a range that the configuration key `allow` does not list")]
 pub struct AddressRefused {
     /// The address that was refused.
     pub address: IpAddr,
@@ -74,16 +72,11 @@ impl AddressFilter {
         if let Some((range, purpose)) = special_range(address)
             && !self.allowed.iter().any(|net| net.contains(&address))
         {
-            return Err(AddressRefused {
-                address,
-                range,
-                purpose,
-            });
+            return Err(AddressRefused { address, range, purpose });
         }
         if let IpAddr::V6(v6) = address {
             for inner in embedded_ipv4(v6) {
-                self.check(IpAddr::V4(inner))
-                    .map_err(|refused| AddressRefused { address, ..refused })?;
+                self.check(IpAddr::V4(inner)).map_err(|refused| AddressRefused { address, ..refused })?;
             }
         }
         Ok(())
@@ -99,9 +92,7 @@ pub struct PortFilter {
 impl PortFilter {
     /// A filter that allows exactly `allowed`.
     pub fn new(allowed: impl IntoIterator<Item = u16>) -> Self {
-        Self {
-            allowed: allowed.into_iter().collect(),
-        }
+        Self { allowed: allowed.into_iter().collect() }
     }
 
     /// Passes `port` if it is allowed.
@@ -109,14 +100,7 @@ impl PortFilter {
     /// # Errors
     /// [`PortRefused`] with the allowed ports.
     pub fn check(&self, port: u16) -> Result<(), PortRefused> {
-        if self.allowed.contains(&port) {
-            Ok(())
-        } else {
-            Err(PortRefused {
-                port,
-                allowed: self.allowed.clone(),
-            })
-        }
+        if self.allowed.contains(&port) { Ok(()) } else { Err(PortRefused { port, allowed: self.allowed.clone() }) }
     }
 }
 
@@ -155,64 +139,22 @@ const SPECIAL_V4: &[(Ipv4Net, &str)] = &[
 const SPECIAL_V6: &[(Ipv6Net, &str)] = &[
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), "unspecified, RFC 4291"),
     (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), "loopback, RFC 4291"),
-    (
-        v6([0, 0, 0, 0, 0, 0, 0, 0], 96),
-        "IPv4-compatible, RFC 4291",
-    ),
-    (
-        v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96),
-        "IPv4-mapped, RFC 4291",
-    ),
-    (
-        v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96),
-        "IPv4-IPv6 translation, RFC 6052",
-    ),
-    (
-        v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48),
-        "IPv4-IPv6 translation, RFC 8215",
-    ),
-    (
-        v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64),
-        "discard only, RFC 6666",
-    ),
-    (
-        v6([0x100, 0, 0, 1, 0, 0, 0, 0], 64),
-        "dummy prefix, RFC 9780",
-    ),
+    (v6([0, 0, 0, 0, 0, 0, 0, 0], 96), "IPv4-compatible, RFC 4291"),
+    (v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96), "IPv4-mapped, RFC 4291"),
+    (v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96), "IPv4-IPv6 translation, RFC 6052"),
+    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), "IPv4-IPv6 translation, RFC 8215"),
+    (v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64), "discard only, RFC 6666"),
+    (v6([0x100, 0, 0, 1, 0, 0, 0, 0], 64), "dummy prefix, RFC 9780"),
     (v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32), "Teredo, RFC 4380"),
-    (
-        v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
-        "IETF protocol assignments, RFC 2928",
-    ),
-    (
-        v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
-        "documentation, RFC 3849",
-    ),
+    (v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), "IETF protocol assignments, RFC 2928"),
+    (v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), "documentation, RFC 3849"),
     (v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), "6to4, RFC 3056"),
-    (
-        v6([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0], 48),
-        "AS112, RFC 7534",
-    ),
-    (
-        v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
-        "documentation, RFC 9637",
-    ),
-    (
-        v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16),
-        "segment routing, RFC 9602",
-    ),
-    (
-        v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
-        "unique local, RFC 4193",
-    ),
-    (
-        v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
-        "link local, RFC 4291",
-    ),
-    (
-        v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10),
-        "site local, RFC 3879",
-    ),
+    (v6([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0], 48), "AS112, RFC 7534"),
+    (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), "documentation, RFC 9637"),
+    (v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16), "segment routing, RFC 9602"),
+    (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), "unique local, RFC 4193"),
+    (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), "link local, RFC 4291"),
+    (v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10), "site local, RFC 3879"),
     (v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), "multicast, RFC 4291"),
 ];
 
@@ -221,18 +163,16 @@ const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
 fn special_range(address: IpAddr) -> Option<(IpNet, &'static str)> {
     match address {
-        IpAddr::V4(v4) => SPECIAL_V4
-            .iter()
-            .find(|(net, _)| net.contains(&v4))
-            .map(|(net, purpose)| (IpNet::V4(*net), *purpose)),
+        IpAddr::V4(v4) => {
+            SPECIAL_V4.iter().find(|(net, _)| net.contains(&v4)).map(|(net, purpose)| (IpNet::V4(*net), *purpose))
+        }
         IpAddr::V6(v6) => SPECIAL_V6
             .iter()
             .find(|(net, _)| net.contains(&v6))
             .map(|(net, purpose)| (IpNet::V6(*net), *purpose))
             .or_else(|| {
                 let all = Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0);
-                (!GLOBAL_UNICAST.contains(&v6))
-                    .then_some((IpNet::V6(all), "outside 2000::/3, RFC 4291"))
+                (!GLOBAL_UNICAST.contains(&v6)).then_some((IpNet::V6(all), "outside 2000::/3, RFC 4291"))
             }),
     }
 }
@@ -240,24 +180,14 @@ fn special_range(address: IpAddr) -> Option<(IpNet, &'static str)> {
 /// The IPv4 addresses that packets to `address` may end up at.
 fn embedded_ipv4(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let octets = address.octets();
-    let at = |start: usize| {
-        Ipv4Addr::new(
-            octets[start],
-            octets[start + 1],
-            octets[start + 2],
-            octets[start + 3],
-        )
-    };
+    let at = |start: usize| Ipv4Addr::new(octets[start], octets[start + 1], octets[start + 2], octets[start + 3]);
     let segments = address.segments();
     match segments {
         // Loopback and unspecified carry nothing.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Vec::new(),
         [0, 0, 0, 0, 0, 0 | 0xffff, _, _] | [0x64, 0xff9b, 0, 0, 0, 0, _, _] => vec![at(12)],
         // RFC 6052 section 2.2: a /48 prefix has the address around octet 8, a /96 one at the end.
-        [0x64, 0xff9b, 1, ..] => vec![
-            Ipv4Addr::new(octets[6], octets[7], octets[9], octets[10]),
-            at(12),
-        ],
+        [0x64, 0xff9b, 1, ..] => vec![Ipv4Addr::new(octets[6], octets[7], octets[9], octets[10]), at(12)],
         [0x2002, ..] => vec![at(2)],
         // Teredo: the server in clear, the client with every bit flipped.
         [0x2001, 0, ..] => vec![at(4), Ipv4Addr::from_bits(!at(12).to_bits())],
@@ -342,9 +272,7 @@ mod tests {
 
     #[test]
     fn ssrf_allowing_a_tunnel_does_not_allow_what_is_behind_it() {
-        let allow = |nets: &[&str]| {
-            AddressFilter::new(nets.iter().map(|net| net.parse().unwrap()).collect())
-        };
+        let allow = |nets: &[&str]| AddressFilter::new(nets.iter().map(|net| net.parse().unwrap()).collect());
         let nat64 = allow(&["64:ff9b::/96"]);
         assert_eq!(nat64.check(ip("64:ff9b::1.1.1.1")), Ok(()));
         let refused = nat64.check(ip("64:ff9b::169.254.169.254")).unwrap_err();
@@ -375,9 +303,6 @@ mod tests {
         let filter = PortFilter::new([443, 8443]);
         assert_eq!(filter.check(443), Ok(()));
         let refused = filter.check(22).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "the port 22 is not among those that this authority connects to: 443, 8443"
-        );
+        assert_eq!(refused.to_string(), "the port 22 is not among those that this authority connects to: 443, 8443");
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime as PkiTime};
 use thiserror::Error;
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::sha256;
-use crate::authority::clock::rfc3339;
+use mecai::time::UnixTime;
 
 /// More certificates than this are not looked at.
 const PRESENTED_MAX: usize = 16;
@@ -47,7 +47,7 @@ pub enum ChainFailure {
         count: usize,
     },
     /// No path to a trusted root that is in force at this time and for this purpose.
-    #[error("no path to a trusted root at {}: {cause}", rfc3339(*.now))]
+    #[error("no path to a trusted root at {}: {cause}", UnixTime(*.now))]
     Path {
         /// The authority's time.
         now: u64,
@@ -98,9 +98,7 @@ impl VerifiedChain {
 
     /// Each certificate below the anchor with its issuer.
     pub fn links(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.certificates
-            .windows(2)
-            .map(|pair| (pair[0].as_slice(), pair[1].as_slice()))
+        self.certificates.windows(2).map(|pair| (pair[0].as_slice(), pair[1].as_slice()))
     }
 
     /// The SPKI hash of each certificate (spec 1), end entity first.
@@ -129,20 +127,12 @@ impl Roots {
         let mut anchors = Vec::new();
         for (index, item) in CertificateDer::pem_slice_iter(pem).enumerate() {
             let der = item.map_err(|cause| RootsError::Pem(cause.to_string()))?;
-            let unusable = |cause: String| RootsError::Certificate {
-                number: index + 1,
-                cause,
-            };
-            let anchor = webpki::anchor_from_trusted_cert(&der)
-                .map_err(|cause| unusable(cause.to_string()))?
-                .to_owned();
-            let (_, parsed) = x509_parser::parse_x509_certificate(&der)
-                .map_err(|cause| unusable(cause.to_string()))?;
+            let unusable = |cause: String| RootsError::Certificate { number: index + 1, cause };
+            let anchor =
+                webpki::anchor_from_trusted_cert(&der).map_err(|cause| unusable(cause.to_string()))?.to_owned();
+            let (_, parsed) = x509_parser::parse_x509_certificate(&der).map_err(|cause| unusable(cause.to_string()))?;
             let not_after = parsed.validity().not_after.timestamp();
-            roots.push(Root {
-                der: der.to_vec(),
-                not_after,
-            });
+            roots.push(Root { der: der.to_vec(), not_after });
             anchors.push(anchor);
         }
         if roots.is_empty() {
@@ -156,63 +146,37 @@ impl Roots {
     ///
     /// # Errors
     /// [`ChainFailure`].
-    pub fn verify(
-        &self,
-        presented: &[Vec<u8>],
-        host: &str,
-        now: u64,
-    ) -> Result<VerifiedChain, ChainFailure> {
+    pub fn verify(&self, presented: &[Vec<u8>], host: &str, now: u64) -> Result<VerifiedChain, ChainFailure> {
         if presented.len() > PRESENTED_MAX {
-            return Err(ChainFailure::TooMany {
-                count: presented.len(),
-            });
+            return Err(ChainFailure::TooMany { count: presented.len() });
         }
-        let mut certificates = presented
-            .iter()
-            .map(|der| CertificateDer::from(der.as_slice()));
-        let leaf = certificates
-            .next()
-            .ok_or_else(|| ChainFailure::Certificate("there is none".to_owned()))?;
+        let mut certificates = presented.iter().map(|der| CertificateDer::from(der.as_slice()));
+        let leaf = certificates.next().ok_or_else(|| ChainFailure::Certificate("there is none".to_owned()))?;
         let intermediates: Vec<_> = certificates.collect();
-        let end_entity = EndEntityCert::try_from(&leaf)
-            .map_err(|cause| ChainFailure::Certificate(cause.to_string()))?;
-        let no_path = |cause: webpki::Error| ChainFailure::Path {
-            now,
-            cause: cause.to_string(),
-        };
+        let end_entity =
+            EndEntityCert::try_from(&leaf).map_err(|cause| ChainFailure::Certificate(cause.to_string()))?;
+        let no_path = |cause: webpki::Error| ChainFailure::Path { now, cause: cause.to_string() };
         let path = end_entity
             .verify_for_usage(
                 webpki::ALL_VERIFICATION_ALGS,
                 &self.anchors,
                 &intermediates,
-                UnixTime::since_unix_epoch(Duration::from_secs(now)),
+                PkiTime::since_unix_epoch(Duration::from_secs(now)),
                 KeyUsage::server_auth(),
                 None,
                 Some(&|path| self.anchor_in_force(path.anchor(), now)),
             )
             .map_err(no_path)?;
-        let name = ServerName::try_from(host).map_err(|cause| ChainFailure::Name {
-            host: host.to_owned(),
-            cause: cause.to_string(),
-        })?;
+        let name = ServerName::try_from(host)
+            .map_err(|cause| ChainFailure::Name { host: host.to_owned(), cause: cause.to_string() })?;
         end_entity
             .verify_is_valid_for_subject_name(&name)
-            .map_err(|cause| ChainFailure::Name {
-                host: host.to_owned(),
-                cause: cause.to_string(),
-            })?;
-        let anchor = self
-            .find(path.anchor())
-            .ok_or_else(|| no_path(webpki::Error::UnknownIssuer))?;
+            .map_err(|cause| ChainFailure::Name { host: host.to_owned(), cause: cause.to_string() })?;
+        let anchor = self.find(path.anchor()).ok_or_else(|| no_path(webpki::Error::UnknownIssuer))?;
         let mut chain = vec![leaf.to_vec()];
-        chain.extend(
-            path.intermediate_certificates()
-                .map(|certificate| certificate.der().to_vec()),
-        );
+        chain.extend(path.intermediate_certificates().map(|certificate| certificate.der().to_vec()));
         chain.push(anchor.der.clone());
-        Ok(VerifiedChain {
-            certificates: chain,
-        })
+        Ok(VerifiedChain { certificates: chain })
     }
 
     /// webpki takes an anchor for good whatever its dates are; other clients do not.
@@ -220,11 +184,8 @@ impl Roots {
         let root = self.find(anchor).ok_or(webpki::Error::UnknownIssuer)?;
         let not_after = u64::try_from(root.not_after).unwrap_or(0);
         if now > not_after {
-            let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-            return Err(webpki::Error::CertExpired {
-                time: at(now),
-                not_after: at(not_after),
-            });
+            let at = |seconds| PkiTime::since_unix_epoch(Duration::from_secs(seconds));
+            return Err(webpki::Error::CertExpired { time: at(now), not_after: at(not_after) });
         }
         Ok(())
     }

@@ -96,16 +96,8 @@ impl Crl {
             return Err(CrlFailure::Signature);
         }
         let next_update = crl.next_update().ok_or(CrlFailure::NoNextUpdate)?;
-        let window = Window {
-            this_update: unix(crl.last_update())?,
-            next_update: unix(next_update)?,
-        };
-        Ok(Self {
-            crl,
-            window,
-            scope,
-            octets: der.len(),
-        })
+        let window = Window { this_update: unix(crl.last_update())?, next_update: unix(next_update)? };
+        Ok(Self { crl, window, scope, octets: der.len() })
     }
 
     /// From when to when it is in force.
@@ -142,27 +134,18 @@ impl Crl {
             // A complete CRL has no entry that takes one back, so any entry counts.
             CrlStatus::Revoked(entry) | CrlStatus::RemoveFromCrl(entry) => entry,
         };
-        let reason = entry
-            .extension::<ReasonCode>()?
-            .and_then(|(_, code)| code.get_i64().ok())
-            .and_then(reason_name);
-        Ok(Status::Revoked(Revoked {
-            at: Some(unix(entry.revocation_date())?),
-            reason,
-        }))
+        let reason = entry.extension::<ReasonCode>()?.and_then(|(_, code)| code.get_i64().ok()).and_then(reason_name);
+        Ok(Status::Revoked(Revoked { at: Some(unix(entry.revocation_date())?), reason }))
     }
 }
 
 fn read_scope(der: &[u8]) -> Result<Scope, CrlFailure> {
-    let (rest, list) =
-        CertificateRevocationList::from_der(der).map_err(|_| CrlFailure::Malformed)?;
+    let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| CrlFailure::Malformed)?;
     if !rest.is_empty() {
         return Err(CrlFailure::Malformed);
     }
     if !is_strong(&list.signature_algorithm.algorithm) {
-        return Err(CrlFailure::WeakSignature(
-            list.signature_algorithm.algorithm.to_id_string(),
-        ));
+        return Err(CrlFailure::WeakSignature(list.signature_algorithm.algorithm.to_id_string()));
     }
     let mut scope = Scope::default();
     for extension in list.extensions() {
@@ -185,9 +168,7 @@ fn read_scope(der: &[u8]) -> Result<Scope, CrlFailure> {
             _ if is_delta(&extension.oid) => {
                 return Err(CrlFailure::Scope("it is a delta CRL"));
             }
-            parsed
-                if extension.critical || matches!(parsed, ParsedExtension::ParseError { .. }) =>
-            {
+            parsed if extension.critical || matches!(parsed, ParsedExtension::ParseError { .. }) => {
                 return Err(CrlFailure::Extension(extension.oid.to_id_string()));
             }
             _ => {}
@@ -217,8 +198,7 @@ pub(super) fn urls(name: &DistributionPointName<'_>) -> Vec<String> {
 /// RFC 5280 section 6.3.3 (f).
 fn check_key_usage(issuer: &X509Ref) -> Result<(), CrlFailure> {
     let der = issuer.to_der()?;
-    let (_, parsed) =
-        x509_parser::parse_x509_certificate(&der).map_err(|_| CrlFailure::KeyUsage)?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(&der).map_err(|_| CrlFailure::KeyUsage)?;
     match parsed.key_usage() {
         Ok(None) => Ok(()),
         Ok(Some(usage)) if usage.value.crl_sign() => Ok(()),

@@ -4,9 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
@@ -103,10 +101,7 @@ impl Dns {
             )
         };
         set_options(builder.options_mut());
-        Ok(Self {
-            resolver: builder.build()?,
-            deadline,
-        })
+        Ok(Self { resolver: builder.build()?, deadline })
     }
 
     /// All addresses of `host`, ascending, without duplicates; IPv4-mapped ones are dropped, since a statement cannot
@@ -118,22 +113,12 @@ impl Dns {
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
         }
-        let name = Name::from_ascii(format!("{host}.")).map_err(|cause| DnsFailure::Failed {
-            host: host.to_owned(),
-            cause: cause.to_string(),
-        })?;
-        let both = async {
-            tokio::join!(
-                self.records(&name, RecordType::A),
-                self.records(&name, RecordType::AAAA)
-            )
-        };
+        let name = Name::from_ascii(format!("{host}."))
+            .map_err(|cause| DnsFailure::Failed { host: host.to_owned(), cause: cause.to_string() })?;
+        let both = async { tokio::join!(self.records(&name, RecordType::A), self.records(&name, RecordType::AAAA)) };
         let (v4, v6) = tokio::time::timeout(self.deadline, both)
             .await
-            .map_err(|_| DnsFailure::Timeout {
-                host: host.to_owned(),
-                deadline: self.deadline,
-            })?;
+            .map_err(|_| DnsFailure::Timeout { host: host.to_owned(), deadline: self.deadline })?;
         merge(host, v4, v6)
     }
 
@@ -173,10 +158,7 @@ fn merge(
             Ok(found) => addresses.extend(found),
             Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
                 missing |= none.response_code == ResponseCode::NXDomain;
-                if !matches!(
-                    none.response_code,
-                    ResponseCode::NoError | ResponseCode::NXDomain
-                ) {
+                if !matches!(none.response_code, ResponseCode::NoError | ResponseCode::NXDomain) {
                     failure.get_or_insert_with(|| format!("answer {}", none.response_code));
                 }
             }

@@ -5,7 +5,7 @@ use openssl::error::ErrorStack;
 use thiserror::Error;
 use x509_parser::oid_registry::Oid;
 
-use crate::authority::clock::rfc3339;
+use mecai::time::UnixTime;
 
 /// How far `thisUpdate` may lie ahead of the authority's clock, in seconds (spec 1, `CLOCK_TOLERANCE`).
 pub const CLOCK_TOLERANCE: u64 = 300;
@@ -45,7 +45,7 @@ pub struct Window {
 #[non_exhaustive]
 pub enum NotInForce {
     /// It begins later.
-    #[error("its thisUpdate {} is after {}", rfc3339(*.this_update), rfc3339(*.now))]
+    #[error("its thisUpdate {} is after {}", UnixTime(*.this_update), UnixTime(*.now))]
     NotYet {
         /// Seconds since 1970.
         this_update: u64,
@@ -53,7 +53,7 @@ pub enum NotInForce {
         now: u64,
     },
     /// It has ended.
-    #[error("its nextUpdate {} is before {}", rfc3339(*.next_update), rfc3339(*.now))]
+    #[error("its nextUpdate {} is before {}", UnixTime(*.next_update), UnixTime(*.now))]
     Past {
         /// Seconds since 1970.
         next_update: u64,
@@ -69,16 +69,10 @@ impl Window {
     /// [`NotInForce`].
     pub fn check(&self, now: u64) -> Result<(), NotInForce> {
         if self.this_update > now.saturating_add(CLOCK_TOLERANCE) {
-            return Err(NotInForce::NotYet {
-                this_update: self.this_update,
-                now,
-            });
+            return Err(NotInForce::NotYet { this_update: self.this_update, now });
         }
         if self.next_update < now {
-            return Err(NotInForce::Past {
-                next_update: self.next_update,
-                now,
-            });
+            return Err(NotInForce::Past { next_update: self.next_update, now });
         }
         Ok(())
     }
@@ -129,25 +123,10 @@ mod tests {
 
     #[test]
     fn a_window_includes_both_ends() {
-        let window = Window {
-            this_update: 1_000,
-            next_update: 2_000,
-        };
+        let window = Window { this_update: 1_000, next_update: 2_000 };
         assert!(window.check(1_000 - CLOCK_TOLERANCE).is_ok());
-        assert_eq!(
-            window.check(999 - CLOCK_TOLERANCE),
-            Err(NotInForce::NotYet {
-                this_update: 1_000,
-                now: 699
-            })
-        );
+        assert_eq!(window.check(999 - CLOCK_TOLERANCE), Err(NotInForce::NotYet { this_update: 1_000, now: 699 }));
         assert!(window.check(2_000).is_ok());
-        assert_eq!(
-            window.check(2_001),
-            Err(NotInForce::Past {
-                next_update: 2_000,
-                now: 2_001
-            })
-        );
+        assert_eq!(window.check(2_001), Err(NotInForce::Past { next_update: 2_000, now: 2_001 }));
     }
 }

@@ -66,12 +66,7 @@ struct Kept<T> {
 struct ByEntry;
 
 impl<T> Expiry<[u8; 32], Kept<T>> for ByEntry {
-    fn expire_after_create(
-        &self,
-        _key: &[u8; 32],
-        entry: &Kept<T>,
-        _created: Instant,
-    ) -> Option<Duration> {
+    fn expire_after_create(&self, _key: &[u8; 32], entry: &Kept<T>, _created: Instant) -> Option<Duration> {
         Some(entry.keep)
     }
 }
@@ -88,15 +83,8 @@ impl EvidenceCache {
             fetcher,
             clock,
             limits,
-            statuses: Cache::builder()
-                .max_capacity(OCSP_KEPT)
-                .expire_after(ByEntry)
-                .build(),
-            crls: Cache::builder()
-                .max_capacity(CRL_KEPT)
-                .weigher(weigh)
-                .expire_after(ByEntry)
-                .build(),
+            statuses: Cache::builder().max_capacity(OCSP_KEPT).expire_after(ByEntry).build(),
+            crls: Cache::builder().max_capacity(CRL_KEPT).weigher(weigh).expire_after(ByEntry).build(),
             places: Arc::new(Semaphore::new(CRL_AT_ONCE)),
         }
     }
@@ -105,12 +93,7 @@ impl EvidenceCache {
     ///
     /// # Errors
     /// [`NoEvidence`].
-    pub async fn ocsp(
-        &self,
-        url: &str,
-        certificate: &X509,
-        issuer: &X509,
-    ) -> Result<Status, NoEvidence> {
+    pub async fn ocsp(&self, url: &str, certificate: &X509, issuer: &X509) -> Result<Status, NoEvidence> {
         let key = key(url, &[certificate, issuer]).map_err(|cause| no_evidence(url, cause))?;
         let fetch = async {
             let value = self.fetch_ocsp(url, certificate, issuer).await;
@@ -146,26 +129,15 @@ impl EvidenceCache {
         Duration::from_secs(left).min(self.limits.kept)
     }
 
-    async fn fetch_ocsp(
-        &self,
-        url: &str,
-        certificate: &X509,
-        issuer: &X509,
-    ) -> Result<Status, NoEvidence> {
-        let request =
-            ocsp::request(certificate, issuer).map_err(|cause| no_evidence(url, cause))?;
+    async fn fetch_ocsp(&self, url: &str, certificate: &X509, issuer: &X509) -> Result<Status, NoEvidence> {
+        let request = ocsp::request(certificate, issuer).map_err(|cause| no_evidence(url, cause))?;
         let body = self
             .fetcher
             .post(url, ocsp::REQUEST_TYPE, request, OCSP_MAX)
             .await
-            .map_err(|cause| NoEvidence {
-                sentence: cause.to_string(),
-                unknown: false,
-            })?;
-        ocsp::read(&body, certificate, issuer, self.clock.now()).map_err(|cause| NoEvidence {
-            unknown: cause == OcspFailure::Unknown,
-            ..no_evidence(url, cause)
-        })
+            .map_err(|cause| NoEvidence { sentence: cause.to_string(), unknown: false })?;
+        ocsp::read(&body, certificate, issuer, self.clock.now())
+            .map_err(|cause| NoEvidence { unknown: cause == OcspFailure::Unknown, ..no_evidence(url, cause) })
     }
 
     async fn fetch_crl(&self, url: &str, issuer: &X509) -> Result<Arc<Crl>, NoEvidence> {
@@ -174,10 +146,7 @@ impl EvidenceCache {
             .fetcher
             .get(url, self.limits.crl_octets)
             .await
-            .map_err(|cause| NoEvidence {
-                sentence: cause.to_string(),
-                unknown: false,
-            })?;
+            .map_err(|cause| NoEvidence { sentence: cause.to_string(), unknown: false })?;
         let signer = issuer.clone();
         // A large CRL takes a while to read and must not hold up other requests.
         tokio::task::spawn_blocking(move || Crl::read(&body, &signer))
@@ -189,10 +158,7 @@ impl EvidenceCache {
 }
 
 fn no_evidence(url: &str, cause: impl ToString) -> NoEvidence {
-    NoEvidence {
-        sentence: format!("{}: {}", super::fetch::shorten(url), cause.to_string()),
-        unknown: false,
-    }
+    NoEvidence { sentence: format!("{}: {}", super::fetch::shorten(url), cause.to_string()), unknown: false }
 }
 
 /// The URL and the certificates that evidence from there is for.

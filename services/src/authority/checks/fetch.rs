@@ -126,9 +126,7 @@ impl Fetcher {
         body: Vec<u8>,
         limit: usize,
     ) -> Result<Bytes, FetchFailure> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .header(CONTENT_TYPE, content_type);
+        let request = Request::builder().method(Method::POST).header(CONTENT_TYPE, content_type);
         self.fetch(url, request, body.into(), limit).await
     }
 
@@ -153,29 +151,15 @@ impl Fetcher {
             exchange(url, stream, request, limit).await
         })
         .await
-        .unwrap_or_else(|_| {
-            Err(FetchFailure::Timeout {
-                url: shorten(url),
-                deadline: self.deadline,
-            })
-        })
+        .unwrap_or_else(|_| Err(FetchFailure::Timeout { url: shorten(url), deadline: self.deadline }))
     }
 
     /// Resolves once, and connects to an address of that answer that passes the filter.
     async fn connect(&self, url: &str, place: &Place) -> Result<TcpStream, FetchFailure> {
         let port = place.port;
-        self.ports.check(port).map_err(|cause| FetchFailure::Port {
-            url: shorten(url),
-            cause,
-        })?;
-        let all = self
-            .dns
-            .addresses(&place.host)
-            .await
-            .map_err(|cause| FetchFailure::Dns {
-                url: shorten(url),
-                cause,
-            })?;
+        self.ports.check(port).map_err(|cause| FetchFailure::Port { url: shorten(url), cause })?;
+        let all =
+            self.dns.addresses(&place.host).await.map_err(|cause| FetchFailure::Dns { url: shorten(url), cause })?;
         let mut refused = None;
         let mut passed: Vec<IpAddr> = Vec::new();
         for address in all {
@@ -197,10 +181,7 @@ impl Fetcher {
             }
         }
         Err(last.unwrap_or_else(|| match refused {
-            Some(cause) => FetchFailure::Address {
-                url: shorten(url),
-                cause,
-            },
+            Some(cause) => FetchFailure::Address { url: shorten(url), cause },
             None => broken(url, "no address to connect to"),
         }))
     }
@@ -218,10 +199,7 @@ async fn exchange(
         .await
         .map_err(|cause| broken(url, cause))?;
     let answer = async {
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|cause| broken(url, cause))?;
+        let response = sender.send_request(request).await.map_err(|cause| broken(url, cause))?;
         read_body(url, response, limit).await
     };
     tokio::pin!(answer);
@@ -239,17 +217,10 @@ async fn exchange(
     answer.await
 }
 
-async fn read_body(
-    url: &str,
-    response: Response<Incoming>,
-    limit: usize,
-) -> Result<Bytes, FetchFailure> {
+async fn read_body(url: &str, response: Response<Incoming>, limit: usize) -> Result<Bytes, FetchFailure> {
     let status = response.status().as_u16();
     if status != 200 {
-        return Err(FetchFailure::Status {
-            url: shorten(url),
-            status,
-        });
+        return Err(FetchFailure::Status { url: shorten(url), status });
     }
     let mut body = response.into_body();
     let mut octets = Vec::new();
@@ -257,10 +228,7 @@ async fn read_body(
         let frame = frame.map_err(|cause| broken(url, cause))?;
         if let Ok(data) = frame.into_data() {
             if data.len() > limit - octets.len() {
-                return Err(FetchFailure::TooLarge {
-                    url: shorten(url),
-                    limit,
-                });
+                return Err(FetchFailure::TooLarge { url: shorten(url), limit });
             }
             octets.extend_from_slice(&data);
         }
@@ -280,10 +248,7 @@ struct Place {
 
 impl Place {
     fn parse(url: &str) -> Result<Self, FetchFailure> {
-        let wrong = |problem| FetchFailure::Url {
-            url: shorten(url),
-            problem,
-        };
+        let wrong = |problem| FetchFailure::Url { url: shorten(url), problem };
         if url.len() > URL_MAX {
             return Err(wrong("it is too long"));
         }
@@ -309,30 +274,17 @@ impl Place {
             host,
             port: authority.port_u16().unwrap_or(80),
             authority: authority.as_str().to_owned(),
-            target: uri
-                .path_and_query()
-                .map_or_else(|| "/".to_owned(), ToString::to_string),
+            target: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
         })
     }
 }
 
 fn broken(url: &str, cause: impl ToString) -> FetchFailure {
-    FetchFailure::Broken {
-        url: shorten(url),
-        cause: cause.to_string(),
-    }
+    FetchFailure::Broken { url: shorten(url), cause: cause.to_string() }
 }
 
 /// URLs come from certificates of strangers: only printable ASCII, and not too much of it, gets into messages.
 pub(super) fn shorten(url: &str) -> String {
-    let clean: String = url
-        .chars()
-        .map(|c| if c.is_ascii_graphic() { c } else { '?' })
-        .take(200)
-        .collect();
-    if url.chars().count() > 200 {
-        format!("{clean}...")
-    } else {
-        clean
-    }
+    let clean: String = url.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).take(200).collect();
+    if url.chars().count() > 200 { format!("{clean}...") } else { clean }
 }

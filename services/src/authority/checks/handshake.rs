@@ -11,8 +11,7 @@ use std::time::Duration;
 use openssl::error::ErrorStack;
 use openssl::pkey::Id;
 use openssl::ssl::{
-    ErrorCode, Ssl, SslContext, SslMethod, SslSessionCacheMode, SslStream, SslVerifyMode,
-    SslVersion, StatusType,
+    ErrorCode, Ssl, SslContext, SslMethod, SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion, StatusType,
 };
 use openssl::x509::X509Ref;
 use thiserror::Error;
@@ -119,8 +118,7 @@ impl Handshaker {
             Some(KeyType::Eddsa) => &self.eddsa,
         };
         let mut tls = self.start(context, stream, sni).map_err(setup_failed)?;
-        loop {
-            let Err(error) = tls.connect() else { break };
+        while let Err(error) = tls.connect() {
             let waited = match error.code() {
                 ErrorCode::WANT_READ => tls.get_ref().stream.readable().await,
                 ErrorCode::WANT_WRITE => tls.get_ref().stream.writable().await,
@@ -138,10 +136,9 @@ impl Handshaker {
         match tokio::time::timeout(self.connect_deadline, connecting).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(cause)) => Err(HandshakeFailure::Connect(cause.to_string())),
-            Err(_) => Err(HandshakeFailure::Connect(format!(
-                "no answer within {} s",
-                self.connect_deadline.as_secs_f32()
-            ))),
+            Err(_) => {
+                Err(HandshakeFailure::Connect(format!("no answer within {} s", self.connect_deadline.as_secs_f32())))
+            }
         }
     }
 
@@ -156,14 +153,7 @@ impl Handshaker {
             ssl.set_hostname(name)?;
         }
         ssl.set_status_type(StatusType::OCSP)?;
-        SslStream::new(
-            ssl,
-            Bounded {
-                stream,
-                left: self.max_octets,
-                exceeded: false,
-            },
-        )
+        SslStream::new(ssl, Bounded { stream, left: self.max_octets, exceeded: false })
     }
 
     fn classify(&self, error: &openssl::ssl::Error, stream: &Bounded) -> HandshakeFailure {
@@ -225,11 +215,7 @@ fn read(ssl: &openssl::ssl::SslRef) -> Result<Presented, HandshakeFailure> {
     let leaf = &chain[0];
     Ok(Presented {
         key_type: KeyType::of(leaf),
-        chain: chain
-            .iter()
-            .map(X509Ref::to_der)
-            .collect::<Result<_, _>>()
-            .map_err(setup_failed)?,
+        chain: chain.iter().map(X509Ref::to_der).collect::<Result<_, _>>().map_err(setup_failed)?,
         ocsp: ssl.ocsp_status().map(<[u8]>::to_vec),
         version: ssl.version_str(),
     })
@@ -242,11 +228,7 @@ async fn close(mut tls: SslStream<Bounded>) {
     let stream = tls.get_mut();
     let ended = tokio::time::timeout(CLOSING, async {
         stream.stream.shutdown().await?;
-        tokio::io::copy(
-            &mut (&mut stream.stream).take(CLOSING_MAX),
-            &mut tokio::io::sink(),
-        )
-        .await
+        tokio::io::copy(&mut (&mut stream.stream).take(CLOSING_MAX), &mut tokio::io::sink()).await
     });
     // Whether the end was orderly changes nothing.
     let _ = ended.await;

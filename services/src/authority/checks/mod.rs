@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod chain;
 pub mod crl;
+pub mod distrust;
 pub mod dns;
 pub mod evidence;
 pub mod evidence_cache;

@@ -7,8 +7,8 @@ use openssl::asn1::{Asn1GeneralizedTimeRef, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::ocsp::{
-    OcspBasicResponseRef, OcspCertId, OcspCertStatus, OcspFlag, OcspRequest, OcspResponse,
-    OcspResponseStatus, OcspStatus,
+    OcspBasicResponseRef, OcspCertId, OcspCertStatus, OcspFlag, OcspRequest, OcspResponse, OcspResponseStatus,
+    OcspStatus,
 };
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
@@ -68,11 +68,7 @@ impl From<ErrorStack> for OcspFailure {
 pub fn request(certificate: &X509Ref, issuer: &X509Ref) -> Result<Vec<u8>, ErrorStack> {
     let mut request = OcspRequest::new()?;
     // RFC 5019 section 2.1.1: every responder knows certificate ids by SHA-1; nothing rests on its strength here.
-    request.add_id(OcspCertId::from_cert(
-        MessageDigest::sha1(),
-        certificate,
-        issuer,
-    )?)?;
+    request.add_id(OcspCertId::from_cert(MessageDigest::sha1(), certificate, issuer)?)?;
     request.to_der()
 }
 
@@ -80,12 +76,7 @@ pub fn request(certificate: &X509Ref, issuer: &X509Ref) -> Result<Vec<u8>, Error
 ///
 /// # Errors
 /// [`OcspFailure`].
-pub fn read(
-    der: &[u8],
-    certificate: &X509Ref,
-    issuer: &X509Ref,
-    now: u64,
-) -> Result<Status, OcspFailure> {
+pub fn read(der: &[u8], certificate: &X509Ref, issuer: &X509Ref, now: u64) -> Result<Status, OcspFailure> {
     let response = OcspResponse::from_der(der).map_err(|_| OcspFailure::Malformed)?;
     if response.status() != OcspResponseStatus::SUCCESSFUL {
         return Err(OcspFailure::Unsuccessful(status_name(response.status())));
@@ -106,10 +97,7 @@ pub fn read(
     match status.status {
         OcspCertStatus::GOOD => Ok(Status::Good(window)),
         OcspCertStatus::REVOKED => Ok(Status::Revoked(Revoked {
-            at: status
-                .revocation_time
-                .map(|time| unix(as_time(time)))
-                .transpose()?,
+            at: status.revocation_time.map(|time| unix(as_time(time))).transpose()?,
             reason: reason_name(i64::from(status.reason.as_raw())),
         })),
         _ => Err(OcspFailure::Unknown),
@@ -117,11 +105,7 @@ pub fn read(
 }
 
 /// The signer must be the issuer, or have a certificate by the issuer for OCSP signing; the issuer is the only anchor.
-fn check_signature(
-    basic: &OcspBasicResponseRef,
-    issuer: &X509Ref,
-    now: u64,
-) -> Result<(), OcspFailure> {
+fn check_signature(basic: &OcspBasicResponseRef, issuer: &X509Ref, now: u64) -> Result<(), OcspFailure> {
     let mut store = X509StoreBuilder::new()?;
     store.add_cert(issuer.to_owned())?;
     let mut parameters = X509VerifyParam::new()?;
@@ -132,15 +116,10 @@ fn check_signature(
     store.set_param(&parameters)?;
     let mut candidates = Stack::<X509>::new()?;
     candidates.push(issuer.to_owned())?;
-    basic
-        .verify(&candidates, &store.build(), OcspFlag::empty())
-        .map_err(|cause| {
-            let reason = cause
-                .errors()
-                .last()
-                .and_then(openssl::error::Error::reason);
-            OcspFailure::Signature(reason.unwrap_or("no reason given").to_owned())
-        })
+    basic.verify(&candidates, &store.build(), OcspFlag::empty()).map_err(|cause| {
+        let reason = cause.errors().last().and_then(openssl::error::Error::reason);
+        OcspFailure::Signature(reason.unwrap_or("no reason given").to_owned())
+    })
 }
 
 /// A responder chooses the hash by which it names certificates.
@@ -149,12 +128,7 @@ fn find<'a>(
     certificate: &X509Ref,
     issuer: &X509Ref,
 ) -> Result<Option<OcspStatus<'a>>, ErrorStack> {
-    for digest in [
-        MessageDigest::sha1(),
-        MessageDigest::sha256(),
-        MessageDigest::sha384(),
-        MessageDigest::sha512(),
-    ] {
+    for digest in [MessageDigest::sha1(), MessageDigest::sha256(), MessageDigest::sha384(), MessageDigest::sha512()] {
         let id = OcspCertId::from_cert(digest, certificate, issuer)?;
         if let Some(status) = basic.find_status(&id) {
             return Ok(Some(status));
@@ -175,11 +149,7 @@ fn check_algorithm(der: &[u8]) -> Result<(), OcspFailure> {
     let bytes = outer.bytes.ok_or(OcspFailure::Malformed)?;
     let basic = Basic::from_der(bytes.response.as_bytes()).map_err(|_| OcspFailure::Malformed)?;
     let algorithm = Oid::new(basic.algorithm.oid.as_bytes().into());
-    if is_strong(&algorithm) {
-        Ok(())
-    } else {
-        Err(OcspFailure::WeakSignature(algorithm.to_id_string()))
-    }
+    if is_strong(&algorithm) { Ok(()) } else { Err(OcspFailure::WeakSignature(algorithm.to_id_string())) }
 }
 
 #[derive(Sequence)]

@@ -35,12 +35,9 @@ impl Pointers {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(der: &[u8]) -> Result<Self, Unreadable> {
-        let (_, certificate) = x509_parser::parse_x509_certificate(der)
-            .map_err(|cause| Unreadable(cause.to_string()))?;
-        let mut pointers = Self {
-            validity: validity(&certificate),
-            ..Self::default()
-        };
+        let (_, certificate) =
+            x509_parser::parse_x509_certificate(der).map_err(|cause| Unreadable(cause.to_string()))?;
+        let mut pointers = Self { validity: validity(&certificate), ..Self::default() };
         for extension in certificate.extensions() {
             match extension.parsed_extension() {
                 ParsedExtension::AuthorityInfoAccess(access) => {

@@ -85,26 +85,15 @@ impl Prober {
     /// A prober with `places` handshakes at a time, each probe of one address ending by `deadline`.
     #[must_use]
     pub fn new(handshaker: Handshaker, deadline: Duration, places: usize) -> Self {
-        Self {
-            handshaker,
-            deadline,
-            places: Arc::new(Semaphore::new(places)),
-        }
+        Self { handshaker, deadline, places: Arc::new(Semaphore::new(places)) }
     }
 
     /// Probes all `addresses` at once, for the certificate whose SHA-256 is `wanted`.
-    pub async fn probe(
-        &self,
-        addresses: &[IpAddr],
-        port: u16,
-        sni: Option<&str>,
-        wanted: [u8; 32],
-    ) -> Vec<Sighting> {
+    pub async fn probe(&self, addresses: &[IpAddr], port: u16, sni: Option<&str>, wanted: [u8; 32]) -> Vec<Sighting> {
         join_all(addresses.iter().map(|&address| async move {
             let looking = self.look(SocketAddr::new(address, port), sni, wanted);
-            let result = tokio::time::timeout(self.deadline, looking)
-                .await
-                .unwrap_or(Err(ProbeFailure::Timeout(self.deadline)));
+            let result =
+                tokio::time::timeout(self.deadline, looking).await.unwrap_or(Err(ProbeFailure::Timeout(self.deadline)));
             Sighting { address, result }
         }))
         .await
@@ -112,12 +101,7 @@ impl Prober {
 
     /// The default handshake first; if it shows another certificate, one for each other type of key, since a server
     /// may hold one certificate per type.
-    async fn look(
-        &self,
-        address: SocketAddr,
-        sni: Option<&str>,
-        wanted: [u8; 32],
-    ) -> Result<Presented, ProbeFailure> {
+    async fn look(&self, address: SocketAddr, sni: Option<&str>, wanted: [u8; 32]) -> Result<Presented, ProbeFailure> {
         let _place = self.places.acquire().await;
         let first = self.handshaker.shake(address, sni, None).await?;
         let mut shown = vec![fingerprint(&first)];
@@ -145,10 +129,7 @@ impl Prober {
 ///
 /// # Errors
 /// [`NotSeen`] if there is none.
-pub fn seen(
-    sightings: Vec<Sighting>,
-    wanted: [u8; 32],
-) -> Result<Vec<(IpAddr, Presented)>, NotSeen> {
+pub fn seen(sightings: Vec<Sighting>, wanted: [u8; 32]) -> Result<Vec<(IpAddr, Presented)>, NotSeen> {
     let mut found = Vec::new();
     let mut failures = Vec::new();
     for sighting in sightings {
@@ -173,9 +154,6 @@ fn hashes(shown: &[[u8; 32]]) -> String {
 }
 
 fn describe(failures: &[(IpAddr, ProbeFailure)]) -> String {
-    let words: Vec<String> = failures
-        .iter()
-        .map(|(address, failure)| format!("{address}: {failure}"))
-        .collect();
+    let words: Vec<String> = failures.iter().map(|(address, failure)| format!("{address}: {failure}")).collect();
     words.join("; ")
 }

@@ -18,7 +18,8 @@ use super::evidence_cache::EvidenceCache;
 use super::ocsp;
 use super::pointers::Pointers;
 use super::{hex, sha256};
-use crate::authority::clock::{Clock, rfc3339};
+use crate::authority::clock::Clock;
+use mecai::time::UnixTime;
 
 /// The oldest evidence for an end entity, in seconds (spec 1, `AGE_MAX`).
 pub const AGE_MAX: u64 = 864_000;
@@ -59,7 +60,7 @@ pub enum RevocationFailure {
     /// Evidence that is too old.
     #[error(
         "the newest evidence for {certificate} is of {}, {age} s before producedAt; at most {AGE_MAX} s count",
-        rfc3339(*.this_update)
+        UnixTime(*.this_update)
     )]
     TooOld {
         /// Which certificate.
@@ -86,10 +87,7 @@ impl RevocationFailure {
     #[must_use]
     pub fn compromised_key(&self) -> Option<[u8; 32]> {
         match self {
-            Self::Revoked {
-                certificate,
-                revoked,
-            } if revoked.reason == Some(KEY_COMPROMISE) => Some(certificate.spki),
+            Self::Revoked { certificate, revoked } if revoked.reason == Some(KEY_COMPROMISE) => Some(certificate.spki),
             _ => None,
         }
     }
@@ -108,11 +106,7 @@ pub struct Which {
 
 impl fmt::Display for Which {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.is_ca {
-            "the CA certificate"
-        } else {
-            "the certificate"
-        };
+        let kind = if self.is_ca { "the CA certificate" } else { "the certificate" };
         write!(f, "{kind} {}", hex(&self.hash))
     }
 }
@@ -183,10 +177,7 @@ impl RevocationChecker {
             return Ok(basis);
         }
         for url in &link.pointers.ocsp {
-            let answer = self
-                .evidence
-                .ocsp(url, &link.certificate, &link.issuer)
-                .await;
+            let answer = self.evidence.ocsp(url, &link.certificate, &link.issuer).await;
             let in_force = |window: Window| window.check(self.clock.now()).map(|()| window);
             match answer {
                 Ok(Status::Revoked(revoked)) => return Err(link.revoked(revoked)),
@@ -224,19 +215,12 @@ impl RevocationChecker {
                 }
             }
         }
-        stapled
-            .and_then(|window| search.consider(Basis::Ocsp(window.this_update)))
-            .ok_or_else(|| search.fail())
+        stapled.and_then(|window| search.consider(Basis::Ocsp(window.this_update))).ok_or_else(|| search.fail())
     }
 
     fn read_crl(&self, crl: &Crl, link: &Link, points: &[String]) -> Result<Status, String> {
-        let subject = Subject {
-            certificate: &link.certificate,
-            is_ca: link.which.is_ca,
-            points,
-        };
-        crl.status(&subject, self.clock.now())
-            .map_err(|cause| cause.to_string())
+        let subject = Subject { certificate: &link.certificate, is_ca: link.which.is_ca, points };
+        crl.status(&subject, self.clock.now()).map_err(|cause| cause.to_string())
     }
 }
 
@@ -264,36 +248,20 @@ fn newest_staple(
 
 impl Link {
     fn read(certificate: &[u8], issuer: &[u8], is_ca: bool) -> Result<Self, RevocationFailure> {
-        let mut which = Which {
-            is_ca,
-            hash: sha256(certificate),
-            spki: [0; 32],
-        };
-        let unreadable = |cause: String| RevocationFailure::Unknown {
-            certificate: which.clone(),
-            tried: vec![cause],
-        };
-        let pointers =
-            Pointers::read(certificate).map_err(|cause| unreadable(cause.to_string()))?;
-        let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
-            .map_err(|cause| unreadable(cause.to_string()))?;
+        let mut which = Which { is_ca, hash: sha256(certificate), spki: [0; 32] };
+        let unreadable = |cause: String| RevocationFailure::Unknown { certificate: which.clone(), tried: vec![cause] };
+        let pointers = Pointers::read(certificate).map_err(|cause| unreadable(cause.to_string()))?;
+        let (_, parsed) =
+            x509_parser::parse_x509_certificate(certificate).map_err(|cause| unreadable(cause.to_string()))?;
         let spki = sha256(parsed.public_key().raw);
         let read = |der| X509::from_der(der).map_err(|cause| unreadable(cause.to_string()));
         let (certificate, issuer) = (read(certificate)?, read(issuer)?);
         which.spki = spki;
-        Ok(Self {
-            which,
-            certificate,
-            issuer,
-            pointers,
-        })
+        Ok(Self { which, certificate, issuer, pointers })
     }
 
     fn revoked(&self, revoked: Revoked) -> RevocationFailure {
-        RevocationFailure::Revoked {
-            certificate: self.which.clone(),
-            revoked,
-        }
+        RevocationFailure::Revoked { certificate: self.which.clone(), revoked }
     }
 }
 
@@ -308,12 +276,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(link: &'a Link, produced_at: Option<u64>) -> Self {
-        Self {
-            link,
-            produced_at,
-            tried: Vec::new(),
-            too_old: None,
-        }
+        Self { link, produced_at, tried: Vec::new(), too_old: None }
     }
 
     fn note(&mut self, place: &str, cause: impl ToString) {
@@ -331,9 +294,7 @@ impl<'a> Search<'a> {
         let (Basis::Ocsp(this_update) | Basis::Crl(this_update)) = basis else {
             return Some(basis);
         };
-        let age = self
-            .produced_at
-            .map_or(0, |produced_at| produced_at.saturating_sub(this_update));
+        let age = self.produced_at.map_or(0, |produced_at| produced_at.saturating_sub(this_update));
         if age <= AGE_MAX {
             return Some(basis);
         }
@@ -346,33 +307,18 @@ impl<'a> Search<'a> {
     fn fail(self) -> RevocationFailure {
         let certificate = self.link.which.clone();
         match self.too_old {
-            Some((this_update, age)) => RevocationFailure::TooOld {
-                certificate,
-                this_update,
-                age,
-            },
-            None => RevocationFailure::Unknown {
-                certificate,
-                tried: self.tried,
-            },
+            Some((this_update, age)) => RevocationFailure::TooOld { certificate, this_update, age },
+            None => RevocationFailure::Unknown { certificate, tried: self.tried },
         }
     }
 }
 
 fn describe(revoked: &Revoked) -> String {
-    let since = revoked
-        .at
-        .map_or_else(String::new, |at| format!(" since {}", rfc3339(at)));
-    let reason = revoked
-        .reason
-        .map_or_else(String::new, |reason| format!(", reason {reason}"));
+    let since = revoked.at.map_or_else(String::new, |at| format!(" since {}", UnixTime(at)));
+    let reason = revoked.reason.map_or_else(String::new, |reason| format!(", reason {reason}"));
     since + &reason
 }
 
 fn list(tried: &[String]) -> String {
-    if tried.is_empty() {
-        "it names neither an OCSP responder nor a CRL".to_owned()
-    } else {
-        tried.join("; ")
-    }
+    if tried.is_empty() { "it names neither an OCSP responder nor a CRL".to_owned() } else { tried.join("; ") }
 }
