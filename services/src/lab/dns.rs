@@ -13,7 +13,7 @@ use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseI
 use hickory_server::zone_handler::MessageResponseBuilder;
 
 use super::Error;
-use super::port::Port;
+use super::port::{Listening, Port};
 use super::server_thread::ServerThread;
 
 /// Time to live of every record and of every negative answer: no resolver keeps one, so a change is seen at once.
@@ -46,6 +46,7 @@ pub struct Dns {
     port: Port,
     zone: Zone,
     _thread: ServerThread,
+    _listening: Listening,
 }
 
 impl Dns {
@@ -55,7 +56,7 @@ impl Dns {
     /// [`Error::Listen`], [`Error::Thread`].
     pub fn start(ip: IpAddr) -> Result<Self, Error> {
         let (port, udp) = hold_both(ip)?;
-        let tcp = port.listen()?;
+        let (tcp, listening) = port.listen()?;
         let zone = Zone::default();
         let handler = Handler { zone: Arc::clone(&zone) };
         let serve = async move || {
@@ -75,7 +76,7 @@ impl Dns {
             }
         };
         let thread = ServerThread::spawn(&format!("dns:{}", port.address().port()), serve)?;
-        Ok(Self { port, zone, _thread: thread })
+        Ok(Self { port, zone, _thread: thread, _listening: listening })
     }
 
     /// Where it answers, by UDP and by TCP.

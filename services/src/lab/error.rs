@@ -36,7 +36,7 @@ pub enum Error {
     /// No socket could be had at an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address, with port 0 where any free one would have done.
+        /// The address; the last one tried where any port would have done.
         address: SocketAddr,
         /// What the system said.
         source: io::Error,

@@ -16,7 +16,7 @@ use data_encoding::BASE64;
 
 use super::super::Error;
 use super::super::pki::{Ca, Pointers};
-use super::super::port::Port;
+use super::super::port::{Listening, Port};
 use super::super::server_thread::ServerThread;
 use super::status::{CrlBehaviour, OcspBehaviour};
 use super::{crl, ocsp};
@@ -36,7 +36,14 @@ const CERTIFICATE: &str = "application/pkix-cert";
 pub struct RevocationServer {
     port: Port,
     cas: Cas,
-    thread: Mutex<Option<ServerThread>>,
+    up: Mutex<Option<Up>>,
+}
+
+/// What there is while the server is up; the thread goes first.
+#[derive(Debug)]
+struct Up {
+    _thread: ServerThread,
+    _listening: Listening,
 }
 
 type Cas = Arc<RwLock<BTreeMap<String, Arc<Ca>>>>;
@@ -47,7 +54,7 @@ impl RevocationServer {
     /// # Errors
     /// [`Error::Listen`], [`Error::Thread`].
     pub fn start(ip: IpAddr) -> Result<Self, Error> {
-        let server = Self { port: Port::hold(ip)?, cas: Cas::default(), thread: Mutex::default() };
+        let server = Self { port: Port::hold(ip)?, cas: Cas::default(), up: Mutex::default() };
         server.up()?;
         Ok(server)
     }
@@ -74,7 +81,7 @@ impl RevocationServer {
 
     /// Closes the port and every connection. Connections are refused until [`RevocationServer::up`].
     pub fn down(&self) {
-        self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.up.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Listens again on the same port; does nothing when it does already.
@@ -82,11 +89,11 @@ impl RevocationServer {
     /// # Errors
     /// [`Error::Listen`], [`Error::Thread`].
     pub fn up(&self) -> Result<(), Error> {
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if thread.is_some() {
+        let mut up = self.up.lock().unwrap_or_else(PoisonError::into_inner);
+        if up.is_some() {
             return Ok(());
         }
-        let listener = self.port.listen()?;
+        let (listener, listening) = self.port.listen()?;
         let cas = Arc::clone(&self.cas);
         let serve = async move || {
             let served = match tokio::net::TcpListener::from_std(listener) {
@@ -97,7 +104,8 @@ impl RevocationServer {
                 tracing::error!(%error, "a revocation server of the lab ended");
             }
         };
-        *thread = Some(ServerThread::spawn(&format!("ocsp:{}", self.address().port()), serve)?);
+        let thread = ServerThread::spawn(&format!("ocsp:{}", self.address().port()), serve)?;
+        *up = Some(Up { _thread: thread, _listening: listening });
         Ok(())
     }
 }
