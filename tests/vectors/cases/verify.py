@@ -1,14 +1,16 @@
-"""verify.json: complete handshakes."""
+"""verify.json: complete handshakes, at least one for every code."""
 
 from reference import codes, judge
 
-from . import verify_checks, verify_endorsements, verify_lists, world
+from . import verify_checks, verify_endorsements, verify_lists, verify_pick, verify_policy, world
 
 
+
+PARTS = (verify_checks, verify_endorsements, verify_pick, verify_policy)
 
 
 def document():
-    cases = verify_checks.cases() + verify_endorsements.cases()
+    cases = [one for part in PARTS for one in part.cases()]
     return {
         "format": "mecai-vectors/verify/1",
         "codes": codes.CODES,
@@ -33,3 +35,10 @@ def outcome(case, tables):
         "reported": verdict.reported,
         "remembered": verdict.remembered,
     }
+
+
+def audit(document):
+    """Every code of section 13 has a case."""
+    reached = {case["expect"]["code"] for case in document["cases"] if case["expect"]}
+    for code in document["codes"]:
+        yield f"code {code} has a case", None if code in reached else "none"

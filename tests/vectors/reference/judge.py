@@ -55,7 +55,7 @@ def judge(case, lists, chains):
     mode = policy["mode"] if policy else "require"
     if mode == "off":
         return None
-    remembered = dict(case.get("remembered") or {})
+    remembered = {host: entry for host, entry in case["remembered"].items() if case["now"] <= entry["until"]}
     identities = reference_identities(case)
     try:
         verdict = _checks(case, lists, chains, identities, policy)
@@ -256,7 +256,7 @@ def _must_vouch(case, identities, remembered):
     if not identities:
         return False
     entry = remembered.get(names.pick_name(case["sni"], identities))
-    return entry is not None and case["now"] <= entry["until"]
+    return entry is not None
 
 
 def _remember(verdict, case, identities, remembered):
@@ -273,8 +273,8 @@ def _remember(verdict, case, identities, remembered):
     domain = names.registrable_domain(host)
     others = [
         name
-        for name, entry in remembered.items()
-        if name != host and entry["until"] >= case["now"] and names.registrable_domain(name) == domain
+        for name in remembered
+        if name != host and names.registrable_domain(name) == domain
     ]
     if len(others) < HOSTS_PER_DOMAIN:
         until = promise.produced_at + promise.stay * DAY
