@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
-THEMES = ("codec", "verify")
+THEMES = ("codec", "list", "verify")
 STRUCTURES = ("Statement", "EndorsementBody", "Endorsement", "VoucherBundle", "VoucherRequest", "KeyProof", "StoreFile")
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from . import minisign, signing, times
+from . import der, minisign, signing, times
 from .codes import LIST_LIFETIME_MAX, Refused
 
 TOP = {"version", "sequence", "issued", "expires", "operators"}
@@ -131,7 +131,8 @@ def _authority(entry, operator):
     _members(entry, AUTHORITY)
     try:
         key = base64.b64decode(_text(entry["public_key"], "(?s:.*)"), validate=True)
-    except binascii.Error as reason:
+        _public_key_info(key)
+    except (binascii.Error, Refused) as reason:
         raise Refused("list_malformed", str(reason)) from None
     url = _text(entry["url"], "https?://[^?#]+")
     if not urlsplit(url).hostname:
@@ -139,6 +140,14 @@ def _authority(entry, operator):
     regions = tuple(_text(region, "[A-Z0-9-]+") for region in _array(entry["regions"], 0, 16))
     start, end = _time(entry["valid_from"]), _time(entry["valid_until"])
     return Authority(signing.authority_id(key), key, signing.algorithm(key)[0], operator, regions, start, end)
+
+
+def _public_key_info(octets):
+    """SEQUENCE { algorithm SEQUENCE, key BIT STRING }, whatever the algorithm."""
+    reader = der.Reader(der.only(octets, der.SEQUENCE))
+    reader.element(der.SEQUENCE)
+    reader.element(der.BIT_STRING)
+    reader.finish()
 
 
 def _once(pairs):
