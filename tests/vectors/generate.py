@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
-THEMES = ("codec", "list", "verify")
+THEMES = ("codec", "list", "pick", "verify", "extension", "keyproof", "report")
 STRUCTURES = ("Statement", "EndorsementBody", "Endorsement", "VoucherBundle", "VoucherRequest", "KeyProof", "StoreFile")
 
 
