@@ -15,7 +15,7 @@ pub mod chain;
 pub mod endorsement;
 pub mod extension;
 pub mod host;
-
+pub mod key_proof;
 pub mod pick;
 pub mod policy;
 pub mod signature;
@@ -25,6 +25,7 @@ pub mod verdict;
 pub mod verify;
 
 mod octets;
+mod sealed;
 
 /// SHA-256 of something: of a certificate, of a SubjectPublicKeyInfo, of a statement.
 pub type Sha256 = [u8; 32];

@@ -1,5 +1,5 @@
-//! The keys of authorities and their algorithms (spec section 3): the only file that calls a crypto provider to sign
-//! or to verify.
+//! The keys of authorities and their algorithms (spec section 3). Beside `key_proof`, the only file that calls a crypto
+//! provider to sign or to verify.
 
 use data_encoding::BASE64;
 use ring::rand::SystemRandom;
