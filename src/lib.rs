@@ -18,6 +18,7 @@ pub mod host;
 pub mod key_proof;
 pub mod pick;
 pub mod policy;
+pub mod report;
 pub mod signature;
 pub mod statement;
 pub mod time;
