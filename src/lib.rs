@@ -19,6 +19,7 @@ pub mod key_proof;
 pub mod pick;
 pub mod policy;
 pub mod report;
+pub mod request;
 pub mod signature;
 pub mod statement;
 pub mod time;
