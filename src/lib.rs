@@ -22,10 +22,12 @@ pub mod report;
 pub mod request;
 pub mod signature;
 pub mod statement;
+pub mod store;
 pub mod time;
 pub mod verdict;
 pub mod verify;
 
+mod durable;
 mod octets;
 mod sealed;
 
