@@ -54,6 +54,12 @@ impl<'a> KeyProof<'a> {
         &self.claim
     }
 
+    /// The signature's octets.
+    #[must_use]
+    pub fn signature(&self) -> &'a [u8] {
+        self.signature
+    }
+
     /// Whether the key of the staged certificate made the signature. `spki` is that certificate's SubjectPublicKeyInfo
     /// in DER.
     ///
