@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+SPEC = HERE.parents[1] / "docs" / "spec.md"
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
@@ -26,6 +27,7 @@ def main():
     tally.add("docs/mecai.asn1 compiles", asn1_problem())
     for theme in THEMES:
         run(theme, check, tally)
+    example(check, tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed else 0
 
@@ -71,6 +73,18 @@ def run(theme, check, tally):
         tally.add(f"{path.name} {case['name']}", disagreement(module, case, document))
     for what, problem in getattr(module, "audit", lambda document: [])(document):
         tally.add(f"{path.name}: {what}", problem)
+
+
+def example(check, tally):
+    """The last section of docs/spec.md is generated too."""
+    module = importlib.import_module("cases.example")
+    text = SPEC.read_text()
+    before = text.split("\n" + module.HEADING + "\n")[0].rstrip("\n")
+    wanted = before + "\n\n" + module.section()
+    if not check:
+        SPEC.write_text(wanted)
+    differs = None if SPEC.read_text() == wanted else "it differs; run generate.py and look at the difference"
+    tally.add("the example of docs/spec.md is what generate.py writes", differs)
 
 
 def disagreement(module, case, document):

@@ -3,8 +3,24 @@
 from reference import der
 from reference.der import tlv
 
-from .codec_build import AUTHORITY, ENDORSEMENT_VALUE, NOT_AFTER_S, SIGNATURE, STATEMENT_VALUE, V4, addresses
-from .codec_build import body, bundle, by, case, endorsement, integer, octet_string, statement, time
+from .codec_build import (
+    AUTHORITY,
+    ENDORSEMENT_VALUE,
+    NOT_AFTER_S,
+    SIGNATURE,
+    STATEMENT_VALUE,
+    V4,
+    addresses,
+    body,
+    bundle,
+    by,
+    case,
+    endorsement,
+    integer,
+    octet_string,
+    statement,
+    time,
+)
 
 
 def cases():

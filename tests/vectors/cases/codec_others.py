@@ -3,8 +3,20 @@
 from reference import der, signing
 from reference.der import tlv
 
-from .codec_build import CERTIFICATE, PRODUCED_S, NOT_AFTER_S, SIGNATURE, STATEMENT_VALUE
-from .codec_build import bundle, by, case, integer, octet_string, statement, time
+from .codec_build import (
+    CERTIFICATE,
+    NOT_AFTER_S,
+    PRODUCED_S,
+    SIGNATURE,
+    STATEMENT_VALUE,
+    bundle,
+    by,
+    case,
+    integer,
+    octet_string,
+    statement,
+    time,
+)
 
 KEY_HASH = bytes(range(32, 64))
 
@@ -89,9 +101,7 @@ def key_proofs():
 
 
 def store(*bundles, version=1, more=b"", certificate=CERTIFICATE, digest=None, end=b""):
-    body = tlv(
-        der.SEQUENCE, integer(version), octet_string(certificate), tlv(der.SEQUENCE, *bundles), more
-    )
+    body = tlv(der.SEQUENCE, integer(version), octet_string(certificate), tlv(der.SEQUENCE, *bundles), more)
     return tlv(der.SEQUENCE, body, octet_string(digest or signing.sha256(body)), end)
 
 

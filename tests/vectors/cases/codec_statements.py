@@ -3,12 +3,28 @@
 from reference import der
 from reference.der import tlv
 
-from .codec_build import CERTIFICATE, HOST, NOT_AFTER_S, PRODUCED_S, STATEMENT_PARTS, STATEMENT_VALUE, V4, V6
-from .codec_build import addresses, case, integer, octet_string, statement, time
+from .codec_build import (
+    CERTIFICATE,
+    HOST,
+    NOT_AFTER_S,
+    PRODUCED_S,
+    STATEMENT_PARTS,
+    STATEMENT_VALUE,
+    V4,
+    V6,
+    addresses,
+    case,
+    integer,
+    octet_string,
+    statement,
+    time,
+)
 
 
 def cases():
-    return forms() + versions() + hosts() + ports() + address_lists() + certificates() + moments() + lifetimes() + stays()
+    return (
+        forms() + versions() + hosts() + ports() + address_lists() + certificates() + moments() + lifetimes() + stays()
+    )
 
 
 def good(name, spec, value=None, **parts):
@@ -185,9 +201,7 @@ def address_lists():
     return [
         good("addresses_one_ipv4", "2", texts("192.0.2.10"), addresses=addresses(V4)),
         good("addresses_one_ipv6", "2", texts("2001:db8::10"), addresses=addresses(V6)),
-        good(
-            "addresses_16", "2", texts(*[f"10.0.0.{n}" for n in range(16)]), addresses=addresses(*many[:16])
-        ),
+        good("addresses_16", "2", texts(*[f"10.0.0.{n}" for n in range(16)]), addresses=addresses(*many[:16])),
         bad("addresses_17", "2", addresses=addresses(*many)),
         bad("addresses_none", "2", addresses=addresses()),
         bad("addresses_twice_the_same", "2", addresses=addresses(V4, V4)),

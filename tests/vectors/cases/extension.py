@@ -33,7 +33,9 @@ DECODERS = {
     "0xff4d": lambda octets: {"bundles": _hexed(extension.decode_vouchers(octets))},
     "0xff4e": _alternate,
     "0xff4f": lambda octets: {
-        "staged": [{"chain": _hexed(chain), "key_proof": proof.hex()} for chain, proof in extension.decode_staged(octets)]
+        "staged": [
+            {"chain": _hexed(chain), "key_proof": proof.hex()} for chain, proof in extension.decode_staged(octets)
+        ]
     },
     "0xff50": lambda octets: {"candidates": _hexed(extension.decode_candidates(octets))},
 }

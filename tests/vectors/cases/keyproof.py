@@ -2,7 +2,6 @@
 
 import hashlib
 
-
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
@@ -68,7 +67,10 @@ def sign(key, message, hash_=None):
         return key.sign(message)
     if isinstance(key, rsa.RSAPrivateKey):
         return pss(key, message)
-    algorithm = hash_ or {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}[key.curve.name]
+    algorithm = (
+        hash_
+        or {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}[key.curve.name]
+    )
     return key.sign(message, ec.ECDSA(algorithm, deterministic_signing=True))
 
 
@@ -135,9 +137,7 @@ def subjects():
 
 def again():
     """A second certificate of the same key."""
-    return world.certificate(
-        "staged again", KEYS["p256"], "b sub", world.ca_key("b sub"), ca=False, sans=(HOST,)
-    )
+    return world.certificate("staged again", KEYS["p256"], "b sub", world.ca_key("b sub"), ca=False, sans=(HOST,))
 
 
 def moments():
@@ -172,23 +172,49 @@ def signatures():
     by_handshake_key = join(body("p256"), sign(handshake, PREFIX + body("p256")))
     tls = b"\x20" * 64 + b"TLS 1.3, server CertificateVerify\x00"
     return [
-        *[refused(f"bit_flipped_{kind}", proof(kind, flip), "one bit of the signature", kind=kind) for kind in ("p256", "p384", "ed25519", "rsa")],
+        *[
+            refused(f"bit_flipped_{kind}", proof(kind, flip), "one bit of the signature", kind=kind)
+            for kind in ("p256", "p384", "ed25519", "rsa")
+        ],
         refused("signed_by_another_key", wrong_key, "signed by the P-384 key"),
         refused("signed_by_the_handshake_key", by_handshake_key, "signed by the key in use, not by the staged one"),
         refused("ecdsa_as_r_and_s", proof("p256", raw), "r||s instead of DER"),
-        refused("p384_with_sha256", proof("p384", lambda key, message: sign(key, message, hashes.SHA256())), "the wrong hash", kind="p384"),
-        refused("p256_with_sha384", proof("p256", lambda key, message: sign(key, message, hashes.SHA384())), "the wrong hash"),
+        refused(
+            "p384_with_sha256",
+            proof("p384", lambda key, message: sign(key, message, hashes.SHA256())),
+            "the wrong hash",
+            kind="p384",
+        ),
+        refused(
+            "p256_with_sha384",
+            proof("p256", lambda key, message: sign(key, message, hashes.SHA384())),
+            "the wrong hash",
+        ),
         refused("p521", proof("p521"), "a kind of key that section 12 does not name", kind="p521"),
         refused("rsa_pkcs1", proof("rsa", pkcs1), "PKCS #1 v1.5 instead of PSS", kind="rsa"),
-        refused("rsa_salt_of_20", proof("rsa", lambda key, message: pss(key, message, 20)), "a salt of 20 octets", kind="rsa"),
+        refused(
+            "rsa_salt_of_20",
+            proof("rsa", lambda key, message: pss(key, message, 20)),
+            "a salt of 20 octets",
+            kind="rsa",
+        ),
         refused("rsa_salt_of_0", proof("rsa", lambda key, message: pss(key, message, 0)), "no salt", kind="rsa"),
-        refused("rsa_with_sha384", proof("rsa", lambda key, message: pss(key, message, 32, "sha384")), "the wrong hash", kind="rsa"),
+        refused(
+            "rsa_with_sha384",
+            proof("rsa", lambda key, message: pss(key, message, 32, "sha384")),
+            "the wrong hash",
+            kind="rsa",
+        ),
         refused("without_the_spaces", proof("p256", prefix=PREFIX[64:]), "no 64 spaces"),
         refused("without_the_zero", proof("p256", prefix=PREFIX[:-1]), "no 0x00 after the label"),
         refused("label_of_an_endorsement", proof("p256", prefix=b"\x20" * 64 + signing.LABEL), "another label"),
         refused("label_of_tls", proof("p256", prefix=tls), "the label of a TLS CertificateVerify"),
         refused("empty_signature", join(body("p256"), b""), "no signature"),
-        refused("body_of_another_proof", join(body("p256"), sign(KEYS["p256"], PREFIX + body("p256", port=8443))), "signed for port 8443"),
+        refused(
+            "body_of_another_proof",
+            join(body("p256"), sign(KEYS["p256"], PREFIX + body("p256", port=8443))),
+            "signed for port 8443",
+        ),
     ]
 
 
@@ -198,5 +224,10 @@ def forms():
         refused("trailing_octet", right + b"\0", "a trailing octet"),
         refused("cut_by_one", right[:-1], "an octet is missing"),
         refused("empty", b"", "nothing at all"),
-        refused("host_in_upper_case", proof("p256", host="WWW.shop.example"), "a host that is malformed", host="WWW.shop.example"),
+        refused(
+            "host_in_upper_case",
+            proof("p256", host="WWW.shop.example"),
+            "a host that is malformed",
+            host="WWW.shop.example",
+        ),
     ]

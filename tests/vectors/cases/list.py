@@ -321,8 +321,10 @@ def authorities():
         data = small(operators=[with_authorities(one), operator_entry("b"), operator_entry("c")])
         return case("authority_missing_" + member, MALFORMED, data, "6")
 
-    pem = world.authority_key("a").public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    pem = (
+        world.authority_key("a")
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     twice = small(operators=[with_authorities(entry("a"), entry("a")), operator_entry("b"), operator_entry("c")])
     shared = small(operators=[with_authorities(entry("b")), operator_entry("b"), operator_entry("c")])
@@ -341,7 +343,10 @@ def authorities():
         case("authority_of_two_operators", MALFORMED, shared, "6"),
         bad("key_empty", public_key=""),
         bad("key_no_base64", public_key="*" + b64[1:]),
-        bad("key_in_url_safe_base64_without_padding", public_key=b64.replace("+", "-").replace("/", "_").rstrip("=")[:-1]),
+        bad(
+            "key_in_url_safe_base64_without_padding",
+            public_key=b64.replace("+", "-").replace("/", "_").rstrip("=")[:-1],
+        ),
         bad("key_cut_short", public_key=base64.b64encode(base64.b64decode(b64)[:-1]).decode()),
         bad("key_with_a_trailing_octet", public_key=base64.b64encode(base64.b64decode(b64) + b"\0").decode()),
         bad("key_in_pem", public_key=pem.decode()),

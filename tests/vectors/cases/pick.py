@@ -55,7 +55,11 @@ def with_times(**limits):
     for letter in world.COUNTRIES:
         country = world.COUNTRIES[letter]
         valid = limits.get(letter)
-        entries.append(operator_entry(letter, authorities=[authority_entry(letter, country, valid)]) if valid else operator_entry(letter))
+        entries.append(
+            operator_entry(letter, authorities=[authority_entry(letter, country, valid)])
+            if valid
+            else operator_entry(letter)
+        )
     return list_text(list_data(entries))
 
 
@@ -132,12 +136,22 @@ def same():
         ),
         case(
             "sni_not_among_the_identities",
-            picks("cije", name="www.other.example", domain="other.example", seed="40bbeb8aaf83528d533bd8c2ca419fbbeb338864c15d33390db9ea852fcac663"),
+            picks(
+                "cije",
+                name="www.other.example",
+                domain="other.example",
+                seed="40bbeb8aaf83528d533bd8c2ca419fbbeb338864c15d33390db9ea852fcac663",
+            ),
             identities=["www.other.example", "mail.shop.example"],
         ),
         case(
             "without_sni_the_first_identity",
-            picks("cije", name="www.other.example", domain="other.example", seed="40bbeb8aaf83528d533bd8c2ca419fbbeb338864c15d33390db9ea852fcac663"),
+            picks(
+                "cije",
+                name="www.other.example",
+                domain="other.example",
+                seed="40bbeb8aaf83528d533bd8c2ca419fbbeb338864c15d33390db9ea852fcac663",
+            ),
             sni=None,
             identities=["www.other.example", HOST],
         ),
@@ -187,8 +201,16 @@ def domains():
 
 def secrets():
     return [
-        case("another_secret", picks("hkij", seed="d320de70b0f44ed83d1f73390590e889d76c0bbfbce1b7b3f51b881d790cbea9"), secret=bytes(32).hex()),
-        case("another_machine", picks("dcbl", epoch=231, seed="d92894a1646f325df1347def3c32dac4344869b7ed5a36eb845106168ebfa44a"), machine_id="f" * 32),
+        case(
+            "another_secret",
+            picks("hkij", seed="d320de70b0f44ed83d1f73390590e889d76c0bbfbce1b7b3f51b881d790cbea9"),
+            secret=bytes(32).hex(),
+        ),
+        case(
+            "another_machine",
+            picks("dcbl", epoch=231, seed="d92894a1646f325df1347def3c32dac4344869b7ed5a36eb845106168ebfa44a"),
+            machine_id="f" * 32,
+        ),
     ]
 
 
@@ -198,10 +220,29 @@ def sizes():
         case("one_candidate", picks("f"), candidates=1),
         case("two_candidates", picks("fd"), candidates=2),
         case("more_candidates_than_operators", picks("fdhbklaecijg"), candidates=31),
-        case("one_country_two_of_order_klbc", picks("kb", seed="b12205c48dc54037ec78d884a515d031ddc123fed4cb2fbac1ca3dff5e835728"), secret=kl, candidates=2),
-        case("one_country_three_of_order_abdl", picks("abl", seed="8c2b8b70b30e3ec8654269cb06dd47d416df663580ba5ee34d2e564489a55c39"), secret=abd, candidates=3),
-        case("one_country_four_of_order_abdl", picks("abdl", seed="8c2b8b70b30e3ec8654269cb06dd47d416df663580ba5ee34d2e564489a55c39"), secret=abd),
-        case("one_candidate_is_of_one_country_always", picks("k", seed="b12205c48dc54037ec78d884a515d031ddc123fed4cb2fbac1ca3dff5e835728"), secret=kl, candidates=1),
+        case(
+            "one_country_two_of_order_klbc",
+            picks("kb", seed="b12205c48dc54037ec78d884a515d031ddc123fed4cb2fbac1ca3dff5e835728"),
+            secret=kl,
+            candidates=2,
+        ),
+        case(
+            "one_country_three_of_order_abdl",
+            picks("abl", seed="8c2b8b70b30e3ec8654269cb06dd47d416df663580ba5ee34d2e564489a55c39"),
+            secret=abd,
+            candidates=3,
+        ),
+        case(
+            "one_country_four_of_order_abdl",
+            picks("abdl", seed="8c2b8b70b30e3ec8654269cb06dd47d416df663580ba5ee34d2e564489a55c39"),
+            secret=abd,
+        ),
+        case(
+            "one_candidate_is_of_one_country_always",
+            picks("k", seed="b12205c48dc54037ec78d884a515d031ddc123fed4cb2fbac1ca3dff5e835728"),
+            secret=kl,
+            candidates=1,
+        ),
         case("one_country_and_no_other", picks("fdhb"), list="one_country"),
         case("three_operators", picks("dbe"), list="three"),
         case("three_operators_two_candidates_of_one_country", picks("de"), list="three", candidates=2),
@@ -212,8 +253,16 @@ def sizes():
 def epochs():
     return [
         case("epoch_last_second", picks("fdhb"), now=EPOCH_232 - 1),
-        case("epoch_first_second", picks("faec", epoch=232, seed="e273a4f5a6b171bcc2201c9942254a1100f5f99bf8101e9d476b8920ec37f6d0"), now=EPOCH_232),
-        case("epoch_previous_last_second", picks("cgjf", epoch=230, seed="675e0d07bee9f46070c05e2445d6d58b0bac7dc4e84f44395093fffd8eaeb5fc"), now=EPOCH_231_BEGINS - 1),
+        case(
+            "epoch_first_second",
+            picks("faec", epoch=232, seed="e273a4f5a6b171bcc2201c9942254a1100f5f99bf8101e9d476b8920ec37f6d0"),
+            now=EPOCH_232,
+        ),
+        case(
+            "epoch_previous_last_second",
+            picks("cgjf", epoch=230, seed="675e0d07bee9f46070c05e2445d6d58b0bac7dc4e84f44395093fffd8eaeb5fc"),
+            now=EPOCH_231_BEGINS - 1,
+        ),
         case("epoch_previous_over", picks("fdhb"), now=EPOCH_231_BEGINS),
     ]
 
@@ -232,7 +281,12 @@ def regions():
         case("region_of_nine", picks("rqsn"), list="regional", region="EU"),
         case("region_of_eight", picks("rqsp"), list="regional_eight", region="EU"),
         case("region_of_seven_is_widened", picks("frqs", region_widened=True), list="regional_seven", region="EU"),
-        case("region_of_two_countries_is_widened", picks("frqs", region_widened=True), list="regional_two_countries", region="EU"),
+        case(
+            "region_of_two_countries_is_widened",
+            picks("frqs", region_widened=True),
+            list="regional_two_countries",
+            region="EU",
+        ),
         case("region_that_nobody_has_is_widened", picks("frqs", region_widened=True), list="regional", region="MOON"),
         case("region_not_configured", picks("frqs"), list="regional"),
     ]

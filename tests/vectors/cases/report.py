@@ -70,8 +70,19 @@ def cases():
         case("port_unknown", usual(("443", "null")), port=None),
         case("region", usual(('"region":null', '"region":"EU"')), region="EU"),
         case("accepted_at_another_address", usual(("suspicious_certificate", "accepted")), verdict_code="accepted"),
-        case("no_answer", usual((bundles, "[]"), ("suspicious_certificate", "no_voucher")), verdict_code="no_voucher", answer=None),
-        case("answer_torn", usual((bundles, '["AAEC"]'), ("suspicious_certificate", "answer_malformed")), reading, verdict_code="answer_malformed", answer="000102"),
+        case(
+            "no_answer",
+            usual((bundles, "[]"), ("suspicious_certificate", "no_voucher")),
+            verdict_code="no_voucher",
+            answer=None,
+        ),
+        case(
+            "answer_torn",
+            usual((bundles, '["AAEC"]'), ("suspicious_certificate", "answer_malformed")),
+            reading,
+            verdict_code="answer_malformed",
+            answer="000102",
+        ),
         case("host_is_an_address", usual((HOST, "2001:db8::10")), name_of_the_pick="2001:db8::10"),
         case("another_version", usual(("0.1.0", "1.20.3")), software="mecai/1.20.3"),
     ]

@@ -4,8 +4,6 @@ from reference import codes, judge
 
 from . import verify_checks, verify_endorsements, verify_lists, verify_pick, verify_policy, world
 
-
-
 PARTS = (verify_checks, verify_endorsements, verify_pick, verify_policy)
 
 

@@ -52,9 +52,7 @@ def steps_a_to_d():
             quorum=1,
             now=NOW - 1,
         ),
-        case(
-            "new_key_of_an_operator_counts", accepted(), bundle(["f-2", "d"]), spec="8.13d", list="f_changed_its_key"
-        ),
+        case("new_key_of_an_operator_counts", accepted(), bundle(["f-2", "d"]), spec="8.13d", list="f_changed_its_key"),
         case(
             "old_key_of_an_operator_does_not_count",
             SUSPICIOUS,
@@ -77,8 +75,10 @@ def signatures():
 
     def as_der(signature):
         half = len(signature) // 2
-        numbers = [der.tlv(der.INTEGER, b"\0" + part) if part[0] > 127 else der.tlv(der.INTEGER, part)
-                   for part in (signature[:half], signature[half:])]
+        numbers = [
+            der.tlv(der.INTEGER, b"\0" + part) if part[0] > 127 else der.tlv(der.INTEGER, part)
+            for part in (signature[:half], signature[half:])
+        ]
         return der.tlv(der.SEQUENCE, *numbers)
 
     def more_than_l(signature):
@@ -278,40 +278,42 @@ def ranking():
     def expect(code):
         return refused(code, alarm=code in ALARMING)
 
-    alone = [
-        case(f"alone_{code}", expect(code), made[code], spec="8.13", list="mixed") for code in order
-    ]
+    alone = [case(f"alone_{code}", expect(code), made[code], spec="8.13", list="mixed") for code in order]
     pairs = []
     for less, more in zip(order, order[1:]):
         name = f"{more}_tells_more_than_{less}"
         pairs.append(case(name, expect(more), made[less], made[more], spec="8.13", list="mixed"))
         pairs.append(case(name + "_in_other_order", expect(more), made[more], made[less], spec="8.13", list="mixed"))
-    return alone + pairs + [
-        case(
-            "all_failures_at_once",
-            expect("own_operator"),
-            *[made[code] for code in order[:-1]],
-            spec="8.13",
-            list="mixed",
-        ),
-        case(
-            "expired_and_wrong_host_raise_the_alarm",
-            expect("wrong_host"),
-            made["expired"],
-            made["wrong_host"],
-            spec="8.13",
-            list="mixed",
-        ),
-        case(
-            "expired_for_another_certificate_is_no_alarm",
-            refused("expired"),
-            bundle("f", chain="rogue", produced=NOW - LIFE - 1),
-            spec="8.13",
-        ),
-        case(
-            "wrong_host_by_the_own_operator_is_wrong_host",
-            refused("wrong_host", alarm=True),
-            bundle("a", host="mail.shop.example"),
-            spec="8.13i",
-        ),
-    ]
+    return (
+        alone
+        + pairs
+        + [
+            case(
+                "all_failures_at_once",
+                expect("own_operator"),
+                *[made[code] for code in order[:-1]],
+                spec="8.13",
+                list="mixed",
+            ),
+            case(
+                "expired_and_wrong_host_raise_the_alarm",
+                expect("wrong_host"),
+                made["expired"],
+                made["wrong_host"],
+                spec="8.13",
+                list="mixed",
+            ),
+            case(
+                "expired_for_another_certificate_is_no_alarm",
+                refused("expired"),
+                bundle("f", chain="rogue", produced=NOW - LIFE - 1),
+                spec="8.13",
+            ),
+            case(
+                "wrong_host_by_the_own_operator_is_wrong_host",
+                refused("wrong_host", alarm=True),
+                bundle("a", host="mail.shop.example"),
+                spec="8.13i",
+            ),
+        ]
+    )

@@ -55,8 +55,12 @@ def members():
             spec="7",
             list="f_has_ten",
         ),
-        case("one_authority_in_two_bundles_counts_once", SUSPICIOUS, bundle("f"), bundle("f", port=443, stay=1), spec="7"),
-        case("nothing_replaces_a_member_that_owns", SUSPICIOUS, bundle("fdhk", chain="rogue"), spec="7", quorum=4, **own),
+        case(
+            "one_authority_in_two_bundles_counts_once", SUSPICIOUS, bundle("f"), bundle("f", port=443, stay=1), spec="7"
+        ),
+        case(
+            "nothing_replaces_a_member_that_owns", SUSPICIOUS, bundle("fdhk", chain="rogue"), spec="7", quorum=4, **own
+        ),
         case("owner_in_the_pick_leaves_enough", accepted(), bundle("fdh", chain="rogue"), spec="7", quorum=3, **own),
         case("another_secret_other_members", accepted(), bundle("hk"), spec="7", secret=PICKS_HKIJ),
         case("another_secret_not_these", SUSPICIOUS, bundle("fd"), spec="7", secret=PICKS_HKIJ),
@@ -151,8 +155,20 @@ def names():
             reference_identities=[other, world.HOST],
             sni=None,
         ),
-        case("second_identity_matches", accepted(), bundle("fd"), spec="8", reference_identities=["shop.example", world.HOST]),
-        case("no_identity_matches", refused("wrong_host", alarm=True), bundle("fd"), spec="8.13i", reference_identities=["shop.example", "w.shop.example"]),
+        case(
+            "second_identity_matches",
+            accepted(),
+            bundle("fd"),
+            spec="8",
+            reference_identities=["shop.example", world.HOST],
+        ),
+        case(
+            "no_identity_matches",
+            refused("wrong_host", alarm=True),
+            bundle("fd"),
+            spec="8.13i",
+            reference_identities=["shop.example", "w.shop.example"],
+        ),
         case("identity_in_upper_case", accepted(), bundle("fd"), spec="8", reference_identities=["WWW.SHOP.EXAMPLE"]),
         case("sni_in_upper_case", accepted(), bundle("fd"), spec="8", reference_identities=[], sni="WWW.Shop.Example"),
         case("leading_dot_is_a_suffix", accepted(), bundle("fd"), spec="8", reference_identities=[".shop.example"]),
@@ -239,11 +255,19 @@ def without_secret():
         case_("six_of_ten", accepted("no_secret"), bundle("bdefgh", chain="cross-signed"), chain="cross-signed"),
         case_("five_of_ten", short, bundle("bdefg", chain="cross-signed"), chain="cross-signed"),
         case_("five_of_ten_as_f_is_not_active", short, bundle("bcdeg"), list="f_ends_now", now=world.NOW + 1),
-        case_("six_of_ten_as_f_is_not_active", accepted("no_secret"), bundle("bcdegh"), list="f_ends_now", now=world.NOW + 1),
+        case_(
+            "six_of_ten_as_f_is_not_active",
+            accepted("no_secret"),
+            bundle("bcdegh"),
+            list="f_ends_now",
+            now=world.NOW + 1,
+        ),
         case_("six_authorities_of_one_operator", short, bundle(TEN[:6]), list="f_has_ten"),
         case_("quorum_1_does_not_help", short, bundle("f"), candidates=2, quorum=1),
         case_("region_is_ignored", accepted("no_secret"), bundle("cegijk"), region="EU"),
-        case_("without_machine_id", accepted("no_secret"), bundle("cegijk"), secret=world.SECRET.hex(), machine_id=None),
+        case_(
+            "without_machine_id", accepted("no_secret"), bundle("cegijk"), secret=world.SECRET.hex(), machine_id=None
+        ),
         case_("without_machine_id_two_do_not_do", short, bundle("fd"), secret=world.SECRET.hex(), machine_id=None),
         case_("no_voucher", refused("no_voucher"), assumption="the notes of check 13 are not there before it"),
         case_("expired", refused("expired", "no_secret"), bundle("bcdefgh", produced=world.NOW - world.LIFE - 1)),

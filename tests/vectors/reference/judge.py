@@ -86,17 +86,16 @@ def _checks(case, lists, chains, identities, policy):
     now, chain = case["now"], chains[case["chain"]]
     if not case["chain_trusted"]:
         raise _Refusal("chain_not_trusted")
+    if policy is None:
+        raise _Refusal("configuration")
     if case["dane"]:
         raise _Exempt("exempt_dane")
     anchor = signing.sha256(authority_list.certificate_spki(chain[-1]))
-    if policy and anchor.hex() in policy["local_roots"]:
+    if anchor.hex() in policy["local_roots"]:
         raise _Exempt("exempt_local_root")
     if not identities:
         raise _Refusal("no_reference_identity")
-    if policy:
-        _exemptions(identities, policy["exempt"])
-    else:
-        raise _Refusal("configuration")
+    _exemptions(identities, policy["exempt"])
     try:
         parsed = _list(case, lists)
         if now > parsed.expires:
@@ -271,11 +270,7 @@ def _remember(verdict, case, identities, remembered):
         remembered.pop(host, None)
         return
     domain = names.registrable_domain(host)
-    others = [
-        name
-        for name in remembered
-        if name != host and names.registrable_domain(name) == domain
-    ]
+    others = [name for name in remembered if name != host and names.registrable_domain(name) == domain]
     if len(others) < HOSTS_PER_DOMAIN:
         until = promise.produced_at + promise.stay * DAY
         remembered[host] = {"produced_at": promise.produced_at, "until": until}

@@ -1,4 +1,4 @@
-"""The DER structures: decoded strictly by hand, encoded by asn1tools from docs/mecai.asn1 (sections 2 to 4, 9, 11, 12)."""
+"""The DER structures: decoded strictly by hand, encoded by asn1tools from docs/mecai.asn1 (sections 2-4, 9, 11, 12)."""
 
 import hashlib
 from dataclasses import dataclass
