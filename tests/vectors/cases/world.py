@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import functools
 import hashlib
 import json
 
@@ -31,6 +32,7 @@ def digest(*words):
     return hashlib.sha256("/".join(words).encode()).digest()
 
 
+@functools.cache
 def private_key(label, kind="P-256"):
     """The fixed key of that label."""
     if kind == "Ed25519":
@@ -48,6 +50,7 @@ def prime(label):
     return number
 
 
+@functools.cache
 def rsa_key(label):
     """A fixed RSA key of 2048 bits."""
     p, q = prime(label + "/p"), prime(label + "/q")
