@@ -7,7 +7,7 @@ use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime as PkiT
 use thiserror::Error;
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::sha256;
+use mecai::chain::Chain;
 use mecai::time::UnixTime;
 
 /// More certificates than this are not looked at.
@@ -101,19 +101,13 @@ impl VerifiedChain {
         self.certificates.windows(2).map(|pair| (pair[0].as_slice(), pair[1].as_slice()))
     }
 
-    /// The SPKI hash of each certificate (spec 1), end entity first.
+    /// The chain reduced to digests and keys.
     ///
     /// # Errors
-    /// [`ChainFailure::Certificate`] if one cannot be read.
-    pub fn spki_hashes(&self) -> Result<Vec<[u8; 32]>, ChainFailure> {
-        self.certificates
-            .iter()
-            .map(|der| {
-                let (_, certificate) = x509_parser::parse_x509_certificate(der)
-                    .map_err(|cause| ChainFailure::Certificate(cause.to_string()))?;
-                Ok(sha256(certificate.public_key().raw))
-            })
-            .collect()
+    /// [`ChainFailure::Certificate`] if a certificate cannot be read.
+    pub fn digests(&self) -> Result<Chain, ChainFailure> {
+        Chain::from_der(self.certificates.iter().map(Vec::as_slice))
+            .map_err(|cause| ChainFailure::Certificate(cause.to_string()))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod evidence_cache;
 pub mod fetch;
 pub mod handshake;
 pub mod ocsp;
+pub mod owner;
 pub mod pointers;
 pub mod probe;
 pub mod revocation;
