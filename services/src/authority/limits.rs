@@ -70,12 +70,16 @@ impl Limited {
 /// How long whoever meets an overloaded authority should wait.
 const OVERLOADED: Duration = Duration::from_secs(5);
 
+/// Refusals for being over a limit that are recorded a minute, by requester.
+const RECORDED: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+
 /// The limits, with what was used of them.
 pub struct Limits {
     rates: Rates,
     requesters: DefaultKeyedRateLimiter<IpAddr>,
     hosts: DefaultKeyedRateLimiter<(String, u16)>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
+    recorded: DefaultKeyedRateLimiter<IpAddr>,
     places: Arc<Semaphore>,
 }
 
@@ -88,6 +92,7 @@ impl Limits {
             requesters: DefaultKeyedRateLimiter::keyed(Quota::per_minute(rates.requester)),
             hosts: DefaultKeyedRateLimiter::keyed(Quota::per_minute(rates.host)),
             addresses: DefaultKeyedRateLimiter::keyed(Quota::per_minute(rates.address)),
+            recorded: DefaultKeyedRateLimiter::keyed(Quota::per_minute(RECORDED)),
             places: Arc::new(Semaphore::new(rates.at_once)),
         }
     }
@@ -128,11 +133,17 @@ impl Limits {
         count(&self.addresses, &address, self.rates.address, || format!("the address {address}"))
     }
 
+    /// Whether one more refusal of `requester` for being over a limit goes into the journal: a flood must not fill it.
+    pub fn may_record(&self, requester: IpAddr) -> bool {
+        self.recorded.check_key(&network(requester)).is_ok()
+    }
+
     /// Forgets those that have not used their limit of late; to be called now and then.
     pub fn forget_idle(&self) {
         self.requesters.retain_recent();
         self.hosts.retain_recent();
         self.addresses.retain_recent();
+        self.recorded.retain_recent();
     }
 }
 

@@ -111,6 +111,17 @@ impl VerifiedChain {
     }
 }
 
+/// The last second in which a certificate in DER is valid.
+///
+/// # Errors
+/// [`ChainFailure::Certificate`] if it cannot be read.
+pub fn not_after(certificate: &[u8]) -> Result<UnixTime, ChainFailure> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate)
+        .map_err(|cause| ChainFailure::Certificate(cause.to_string()))?;
+    let seconds = certificate.validity().not_after.timestamp();
+    Ok(UnixTime(u64::try_from(seconds).unwrap_or(0)))
+}
+
 impl Roots {
     /// The certificates of a PEM file; what else is in it is passed over.
     ///

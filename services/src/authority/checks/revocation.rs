@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use openssl::x509::X509;
@@ -119,6 +120,8 @@ pub struct RevocationChecker {
     pub clock: Arc<dyn Clock>,
     /// A stapled response at most this old, in seconds, is taken without asking the responder.
     pub staple_fresh: u64,
+    /// How long the check of a whole chain may take.
+    pub deadline: Duration,
 }
 
 /// One certificate, read.
@@ -155,7 +158,8 @@ impl RevocationChecker {
                 self.look(link, staples, Some(produced_at)).await
             }
         });
-        let bases = try_join_all(checks).await?;
+        let all = tokio::time::timeout(self.deadline, try_join_all(checks)).await;
+        let bases = all.unwrap_or_else(|_| Err(out_of_time(&links, self.deadline)))?;
         // A chain has at least one link; the first is the end entity's.
         Ok(bases.first().copied().unwrap_or(Basis::ShortLived))
     }
@@ -221,6 +225,15 @@ impl RevocationChecker {
     fn read_crl(&self, crl: &Crl, link: &Link, points: &[String]) -> Result<Status, String> {
         let subject = Subject { certificate: &link.certificate, is_ca: link.which.is_ca, points };
         crl.status(&subject, self.clock.now()).map_err(|cause| cause.to_string())
+    }
+}
+
+fn out_of_time(links: &[Link], deadline: Duration) -> RevocationFailure {
+    RevocationFailure::Unknown {
+        certificate: links
+            .first()
+            .map_or(Which { is_ca: false, hash: [0; 32], spki: [0; 32] }, |link| link.which.clone()),
+        tried: vec![format!("the check of its chain did not end within {} s", deadline.as_secs_f32())],
     }
 }
 
