@@ -6,9 +6,10 @@ use std::sync::Arc;
 use mecai::Sha256;
 use mecai::chain::{certificate_digest, spki_hash};
 use mecai::endorsement::{Evidence, Seen};
-use mecai::request::{CLOCK_TOLERANCE, Protocol, VoucherRequest};
+use mecai::request::{Protocol, VoucherRequest};
 use mecai::statement::Statement;
 use mecai::time::UnixTime;
+use mecai::verify::CLOCK_TOLERANCE;
 
 use super::checks::addresses::{AddressFilter, PortFilter};
 use super::checks::chain::{Roots, VerifiedChain, not_after};

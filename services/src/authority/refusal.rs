@@ -50,7 +50,7 @@ pub enum Refusal {
     /// The clocks differ.
     #[error(
         "producedAt is {produced_at}, more than {} s from this authority's time {now}",
-        mecai::request::CLOCK_TOLERANCE
+        mecai::verify::CLOCK_TOLERANCE
     )]
     Clock {
         /// Of the statement.
