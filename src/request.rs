@@ -81,10 +81,7 @@ impl FromStr for Protocol {
     type Err = NotAProtocol;
 
     fn from_str(text: &str) -> Result<Self, NotAProtocol> {
-        Self::ALL
-            .into_iter()
-            .find(|protocol| protocol.name() == text)
-            .ok_or_else(|| NotAProtocol(failure::clean(text)))
+        Self::ALL.into_iter().find(|protocol| protocol.name() == text).ok_or_else(|| NotAProtocol(failure::clean(text)))
     }
 }
 
