@@ -21,6 +21,7 @@ pub mod policy;
 pub mod report;
 pub mod request;
 pub mod signature;
+pub mod state;
 pub mod statement;
 pub mod store;
 pub mod time;
