@@ -5,6 +5,7 @@ import datetime
 import functools
 import hashlib
 import json
+import math
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,6 +23,7 @@ DAY = 86_400
 COUNTRIES = {"a": "DE", "b": "DE", "c": "DE", "d": "DE", "e": "US", "f": "US", "g": "US", "h": "US"}
 COUNTRIES |= {"i": "JP", "j": "JP", "k": "JP", "l": "JP"}
 REGIONS = {"DE": "EU", "US": "NA", "JP": "AP"}
+SMALL_PRIMES = math.prod(n for n in range(3, 2000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
 ALGORITHMS = ("P-256", "P-384", "Ed25519")
 
 SECRET = b"\x01" * 32  # picks f, d, h, b for shop.example at NOW (pick.json pins it)
@@ -45,7 +47,7 @@ def prime(label):
     """A fixed 1024-bit prime p with p = 3 mod 4 and gcd(p - 1, 65537) = 1."""
     number = int.from_bytes(b"".join(digest("prime", label, str(n)) for n in range(4)), "big")
     number |= (3 << 1022) | 3
-    while pow(2, number - 1, number) != 1 or (number - 1) % 65537 == 0:
+    while math.gcd(number, SMALL_PRIMES) != 1 or pow(2, number - 1, number) != 1 or (number - 1) % 65537 == 0:
         number += 4
     return number
 
