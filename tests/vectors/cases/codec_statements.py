@@ -102,6 +102,7 @@ GOOD_HOSTS = {
     "one_letter": "a",
     "a_label": "xn--bcher-kva.example",
     "digits_in_labels": "1.2.3.4a",
+    "digits_in_every_place": "a59b.9c9.x9.example",
     "hyphens_within": "a--b.c-d.example",
     "label_of_63": LONG_LABEL + ".example",
     "name_of_253": LONG_NAME,

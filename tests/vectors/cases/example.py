@@ -39,7 +39,7 @@ def section():
             statement, next(one for one in endorsements if one["body"]["authority"] == world.authority_id("d"))
         ),
         "### Bundle",
-        f"The same statement endorsed by two authorities, this one (P-256) and another (Ed25519): {len(bundle)} octets.",
+        f"The same statement endorsed by this authority (P-256) and another (Ed25519): {len(bundle)} octets.",
         dump(bundle, "VoucherBundle"),
         "### Answer in extension 0xFF4D",
         answer(bundle),
@@ -68,7 +68,7 @@ def list_key():
             named(rows),
             "As a minisign public key:",
             block([signer.public]),
-            f"A list of one operator, {len(text.encode())} octets in one line (broken here every 110), without a newline at its end:",
+            f"A list of one operator, {len(text)} octets in one line (broken here every 110), no newline at its end:",
             block([text[start : start + 110] for start in range(0, len(text), 110)]),
             "Its signature file:",
             block(signer.sign(text.encode()).splitlines()),

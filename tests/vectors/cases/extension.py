@@ -134,11 +134,15 @@ def staged():
 
 
 def candidates():
+    def short(*ids):
+        content = b"".join(ids)
+        return bytes([len(content)]) + content
+
     def one(name, octets, expect, assumption=None):
         return case("candidates_" + name, "0xff50", octets, expect, assumption)
 
     def good(name, *ids):
-        return one(name, vector(*ids), {"candidates": _hexed(ids)})
+        return one(name, short(*ids), {"candidates": _hexed(ids)})
 
     ids = [number.to_bytes(8, "big") for number in range(32)]
     strictly = "`ascending` is strict: no id twice"
@@ -147,14 +151,16 @@ def candidates():
         good("two", ids[1], ids[2]),
         good("in_order_of_octets", b"\x7f" + bytes(7), b"\x80" + bytes(7)),
         good("thirty_one", *ids[:31]),
-        one("thirty_two", vector(*ids), TORN),
-        one("none", u16(0), TORN),
+        one("thirty_one_and_a_half", short(*ids[:31], bytes(4)), TORN),
+        one("none", b"\0", TORN),
         one("empty", b"", TORN),
-        one("of_seven_octets", vector(bytes(7)), TORN),
-        one("of_nine_octets", vector(bytes(9)), TORN),
-        one("descending", vector(ids[2], ids[1]), TORN),
-        one("twice_the_same", vector(ids[1], ids[1]), TORN, strictly),
-        one("trailing_octet", vector(ids[1]) + b"\0", TORN),
-        one("cut_by_one", vector(ids[1])[:-1], TORN),
+        one("of_seven_octets", short(bytes(7)), TORN),
+        one("of_nine_octets", short(bytes(9)), TORN),
+        one("descending", short(ids[2], ids[1]), TORN),
+        one("twice_the_same", short(ids[1], ids[1]), TORN, strictly),
+        one("trailing_octet", short(ids[1]) + b"\0", TORN),
+        one("cut_by_one", short(ids[1])[:-1], TORN),
         one("without_the_length", ids[9], TORN),
+        one("length_of_two_octets", vector(ids[1]), TORN),
+        one("length_one_too_many", b"\x09" + ids[1], TORN),
     ]

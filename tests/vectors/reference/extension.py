@@ -59,11 +59,11 @@ def decode_staged(octets):
 
 
 def decode_candidates(octets):
-    """The authority ids of a 0xFF50 request, ascending."""
-    reader = Reader(octets)
-    ids = reader.vector(8)
-    reader.finish()
-    if len(ids) % 8 or len(ids) > 248:
+    """The authority ids of a 0xFF50 request, ascending; the vector's length has one octet."""
+    ids = octets[1:]
+    if not octets or octets[0] != len(ids):
+        raise Refused("answer_malformed", "another length")
+    if not 8 <= len(ids) <= 248 or len(ids) % 8:
         raise Refused("answer_malformed", f"{len(ids)} octets of ids")
     found = [ids[start : start + 8] for start in range(0, len(ids), 8)]
     if any(later <= earlier for earlier, later in zip(found, found[1:])):

@@ -64,7 +64,7 @@ def matches(host, identity):
     if host_address is not None:
         return literal(identity) == host_address
     if identity.startswith("."):
-        return host.endswith(identity) and len(host) > len(identity)
+        return host.endswith(identity)
     return host == identity
 
 

@@ -90,29 +90,25 @@ def decode_store(octets):
     if der.integer(reader.element(der.INTEGER)) != 1:
         raise Refused("unknown_version")
     certificate = _octets(reader, 32)
-    held = [_bundles(reader.element(der.SEQUENCE))]
+    _bundles_about(reader, certificate)
     if reader.next_tag() == 0xA0:
         alternate = der.Reader(reader.element(0xA0))
-        _chain(alternate.element(der.SEQUENCE))
-        _bundles(alternate.element(der.SEQUENCE))
+        _bundles_about(alternate, _chain(alternate))
         alternate.finish()
     if reader.next_tag() == 0xA1:
         staged = der.Reader(reader.element(0xA1))
         count = 0
         while not staged.empty():
             one = der.Reader(staged.element(der.SEQUENCE))
-            _chain(one.element(der.SEQUENCE))
-            decode_key_proof(one.whole_element(der.SEQUENCE))
+            leaf = _chain(one)
+            if decode_key_proof(one.whole_element(der.SEQUENCE))[0]["certificate"] != leaf:
+                raise Refused("malformed", "a key proof names another certificate")
             one.finish()
             count += 1
         if not 1 <= count <= 4:
             raise Refused("malformed", f"{count} staged certificates")
     reader.finish()
     _admit("StoreFile", octets)
-    for bundle in held[0]:
-        _not_too_long(bundle, bundle.statement)
-        if bundle.statement.certificate != certificate:
-            raise Refused("malformed", "a statement names another certificate")
     return certificate
 
 
@@ -132,11 +128,9 @@ def decode_key_proof(octets):
         "not_after": times.from_generalized(reader.element(der.GENERALIZED_TIME)),
     }
     reader.finish()
-    if body["not_after"] < body["not_before"]:
-        raise Refused("malformed", "it ends before it begins")
+    if not body["not_before"] <= body["not_after"] <= body["not_before"] + LIFETIME_MAX:
+        raise Refused("malformed", "it ends before it begins, or lives too long")
     _admit("KeyProof", octets)
-    if body["not_after"] - body["not_before"] > LIFETIME_MAX:
-        raise Refused("too_long_lived")
     return body, body_octets, signature
 
 
@@ -192,24 +186,29 @@ def _bundle(octets):
     return Bundle(statement, tuple(endorsements))
 
 
-def _bundles(content):
-    reader = der.Reader(content)
-    bundles = []
-    while not reader.empty():
-        bundles.append(_bundle(reader.whole_element(der.SEQUENCE)))
-    if len(bundles) > 255:
-        raise Refused("malformed", f"{len(bundles)} bundles")
-    return bundles
-
-
-def _chain(content):
-    reader = der.Reader(content)
+def _bundles_about(reader, certificate):
+    """The bundles that come next, all of which are about this certificate."""
+    inner = der.Reader(reader.element(der.SEQUENCE))
     count = 0
-    while not reader.empty():
-        reader.element(der.OCTET_STRING)
+    while not inner.empty():
+        bundle = _bundle(inner.whole_element(der.SEQUENCE))
+        _not_too_long(bundle, bundle.statement)
+        if bundle.statement.certificate != certificate:
+            raise Refused("malformed", "a statement names another certificate")
         count += 1
-    if not 1 <= count <= 10:
-        raise Refused("malformed", f"a chain of {count}")
+    if count > 255:
+        raise Refused("malformed", f"{count} bundles")
+
+
+def _chain(reader):
+    """SHA-256 of the end entity of the chain that comes next."""
+    inner = der.Reader(reader.element(der.SEQUENCE))
+    chain = []
+    while not inner.empty():
+        chain.append(inner.element(der.OCTET_STRING))
+    if not 1 <= len(chain) <= 10:
+        raise Refused("malformed", f"a chain of {len(chain)}")
+    return hashlib.sha256(chain[0]).digest()
 
 
 def _host(content):
