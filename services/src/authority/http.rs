@@ -11,12 +11,11 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
-use mecai::request::{ENDORSEMENT_TYPE, PATH, REQUEST_MAX, REQUEST_TYPE};
-use serde::Serialize;
+use mecai::request::{ENDORSEMENT_TYPE, METHOD, PATH, PROBLEM_TYPE, REQUEST_MAX, REQUEST_TYPE};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -107,7 +106,7 @@ async fn read(request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
     if path.strip_prefix('/') != Some(PATH) {
         return Err(Refusal::NotFound(path.chars().take(100).collect()));
     }
-    if request.method() != Method::POST {
+    if request.method().as_str() != METHOD {
         return Err(Refusal::MethodNotAllowed(request.method().as_str().chars().take(20).collect()));
     }
     let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("missing");
@@ -145,33 +144,19 @@ fn endorsed(endorsement: Vec<u8>) -> Response<Full<Bytes>> {
     response
 }
 
-#[derive(Serialize)]
-struct Problem<'a> {
-    #[serde(rename = "type")]
-    kind: String,
-    title: &'a str,
-    status: u16,
-    detail: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    now: Option<String>,
-}
-
 fn problem(refusal: &Refusal) -> Response<Full<Bytes>> {
-    let (status, title) = refusal.status_and_title();
+    let problem = refusal.problem();
     let now = match refusal {
-        Refusal::Clock { now, .. } => Some(now.to_string()),
+        Refusal::Clock { now, .. } => Some(*now),
         _ => None,
     };
-    let kind = format!("urn:mecai:problem:{}", refusal.code());
-    let problem = Problem { kind, title, status, detail: refusal.detail(), now };
-    let json = serde_json::to_vec(&problem).unwrap_or_default();
-    let mut response = Response::new(Full::new(Bytes::from(json)));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(Full::new(Bytes::from(problem.to_json(&refusal.detail(), now))));
+    *response.status_mut() = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
     match refusal {
         Refusal::MethodNotAllowed(_) => {
-            headers.insert(ALLOW, HeaderValue::from_static("POST"));
+            headers.insert(ALLOW, HeaderValue::from_static(METHOD));
         }
         Refusal::Limited(limited) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(limited.retry_after().as_secs()));

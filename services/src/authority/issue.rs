@@ -52,7 +52,7 @@ impl Issuer {
             took: started.elapsed(),
             requester,
             target: read.map(|request| (request.statement.host().to_owned(), request.statement.port())),
-            outcome: outcome.as_ref().map_or_else(|refusal| refusal.code(), |_| ENDORSED),
+            outcome: outcome.as_ref().map_or_else(|refusal| refusal.problem().code(), |_| ENDORSED),
             detail: outcome.as_ref().err().map(ToString::to_string).unwrap_or_default(),
             request: body,
             endorsement: outcome.as_ref().ok().cloned(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
+use mecai::request::Problem;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -49,12 +50,12 @@ pub enum Limited {
 }
 
 impl Limited {
-    /// The stable code of this failure (spec 9).
+    /// What an authority answers for it (spec 9).
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn problem(&self) -> Problem {
         match self {
-            Self::Rate { .. } => "rate_limited",
-            Self::Overloaded { .. } => "overloaded",
+            Self::Rate { .. } => Problem::RateLimited,
+            Self::Overloaded { .. } => Problem::Overloaded,
         }
     }
 
@@ -187,7 +188,7 @@ mod tests {
         limits.requester(ip("2001:db8:1:2::1")).unwrap();
         limits.requester(ip("2001:db8:1:2::2")).unwrap();
         let limited = limits.requester(ip("2001:db8:1:2::3")).unwrap_err();
-        assert_eq!(limited.code(), "rate_limited");
+        assert_eq!(limited.problem(), Problem::RateLimited);
         assert!((1..=31).contains(&limited.retry_after().as_secs()), "{limited}");
         assert!(limited.to_string().starts_with("more than 2 a minute for the requester 2001:db8:1:2::;"), "{limited}");
         limits.requester(ip("2001:db8:1:3::1")).unwrap();
@@ -214,7 +215,7 @@ mod tests {
         let limits = limits();
         let place = limits.place().unwrap();
         let limited = limits.place().unwrap_err();
-        assert_eq!((limited.code(), limited.retry_after()), ("overloaded", OVERLOADED));
+        assert_eq!((limited.problem(), limited.retry_after()), (Problem::Overloaded, OVERLOADED));
         drop(place);
         assert!(limits.place().is_ok());
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mecai::request::Protocol;
+use mecai::request::{Problem, Protocol};
 use mecai::statement::{DecodeError, LIFETIME_MAX};
 use mecai::time::UnixTime;
 use thiserror::Error;
@@ -114,75 +114,39 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The code of spec section 9.
+    /// The problem of spec section 9.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn problem(&self) -> Problem {
         match self {
-            Self::NotFound(_) => "not_found",
-            Self::MethodNotAllowed(_) => "method_not_allowed",
-            Self::TooLarge => "request_too_large",
-            Self::MediaType(_) => "unsupported_media_type",
-            Self::Request(DecodeError::UnknownVersion) => "unknown_version",
-            Self::Request(DecodeError::TooLongLived { .. }) | Self::TooLongLived { .. } => "too_long_lived",
-            Self::Body(_) | Self::Request(_) => "malformed_request",
-            Self::Protocol(_) => "unsupported_protocol",
-            Self::Port(cause) => cause.code(),
-            Self::Host(_) => "host_refused",
-            Self::Clock { .. } => "clock_differs",
-            Self::Limited(cause) => cause.code(),
-            Self::Dns(cause) => cause.code(),
-            Self::AddressMismatch { .. } => "address_mismatch",
-            Self::Address(cause) => cause.code(),
-            Self::NotSeen(cause) => cause.code(),
-            Self::OutlivesCertificate { .. } => "outlives_certificate",
-            Self::Chain(cause) => cause.code(),
-            Self::Owner(cause) => cause.code(),
-            Self::Distrust(DistrustFailure::Distrusted(_)) => "distrusted",
-            Self::Revocation(cause) => cause.code(),
-            Self::Distrust(DistrustFailure::Database(_)) | Self::Internal(_) => "internal",
-        }
-    }
-
-    /// Status and title of a code.
-    #[must_use]
-    pub fn status_and_title(&self) -> (u16, &'static str) {
-        match self.code() {
-            "malformed_request" => (400, "Not a voucher request"),
-            "unknown_version" => (400, "Unknown version of a statement"),
-            "not_found" => (404, "Nothing at this path"),
-            "method_not_allowed" => (405, "Method not allowed"),
-            "request_too_large" => (413, "Request too large"),
-            "unsupported_media_type" => (415, "Unsupported media type"),
-            "unsupported_protocol" => (422, "Protocol not spoken"),
-            "port_refused" => (403, "Port not probed"),
-            "host_refused" => (403, "Host not probed"),
-            "address_refused" => (403, "Address not probed"),
-            "clock_differs" => (422, "Clocks differ"),
-            "too_long_lived" => (422, "Statement lives too long"),
-            "outlives_certificate" => (422, "Statement outlives the certificate"),
-            "no_address" => (422, "Host has no address"),
-            "dns_failed" => (503, "DNS failed"),
-            "address_mismatch" => (422, "Addresses do not match"),
-            "connection_failed" => (422, "No connection"),
-            "handshake_failed" => (422, "No handshake finished"),
-            "wrong_certificate" => (422, "Another certificate was shown"),
-            "chain_not_trusted" => (422, "Chain not trusted"),
-            "root_not_listed" => (422, "Root not listed"),
-            "own_operator" => (422, "Own operator"),
-            "distrusted" => (422, "Distrusted"),
-            "revoked" => (422, "Revoked"),
-            "revocation_unknown" => (422, "Revocation status unknown"),
-            "evidence_too_old" => (422, "Revocation evidence too old"),
-            "rate_limited" => (429, "Too many requests"),
-            "overloaded" => (503, "Overloaded"),
-            _ => (500, "Internal failure"),
+            Self::NotFound(_) => Problem::NotFound,
+            Self::MethodNotAllowed(_) => Problem::MethodNotAllowed,
+            Self::TooLarge => Problem::RequestTooLarge,
+            Self::MediaType(_) => Problem::UnsupportedMediaType,
+            Self::Body(_) => Problem::MalformedRequest,
+            Self::Request(cause) => Problem::of(cause),
+            Self::Protocol(_) => Problem::UnsupportedProtocol,
+            Self::Port(cause) => cause.problem(),
+            Self::Host(_) => Problem::HostRefused,
+            Self::Clock { .. } => Problem::ClockDiffers,
+            Self::TooLongLived { .. } => Problem::TooLongLived,
+            Self::Limited(cause) => cause.problem(),
+            Self::Dns(cause) => cause.problem(),
+            Self::AddressMismatch { .. } => Problem::AddressMismatch,
+            Self::Address(cause) => cause.problem(),
+            Self::NotSeen(cause) => cause.problem(),
+            Self::OutlivesCertificate { .. } => Problem::OutlivesCertificate,
+            Self::Chain(cause) => cause.problem(),
+            Self::Owner(cause) => cause.problem(),
+            Self::Distrust(DistrustFailure::Distrusted(_)) => Problem::Distrusted,
+            Self::Revocation(cause) => cause.problem(),
+            Self::Distrust(DistrustFailure::Database(_)) | Self::Internal(_) => Problem::Internal,
         }
     }
 
     /// What the requester reads.
     #[must_use]
     pub fn detail(&self) -> String {
-        if self.code() == "internal" {
+        if self.problem() == Problem::Internal {
             return "this authority failed; it recorded why".to_owned();
         }
         match self {

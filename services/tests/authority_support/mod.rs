@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mecai::authority_list::{ListFile, OperatorEntry};
 use mecai::chain::certificate_digest;
 use mecai::endorsement::Endorsement;
-use mecai::request::{Protocol, request};
+use mecai::request::{Protocol, VoucherRequest};
 use mecai::signature::SigningKey;
 use mecai::statement::{Proposal, Statement};
 use mecai::time::UnixTime;
@@ -224,7 +224,9 @@ impl Ask {
     }
 
     pub fn der(&self) -> Vec<u8> {
-        request(&self.statement(), self.protocol).unwrap()
+        let statement = self.statement();
+        let statement = Statement::from_der(&statement).unwrap();
+        VoucherRequest { statement, protocol: self.protocol }.to_der().unwrap()
     }
 }
 

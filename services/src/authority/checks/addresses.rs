@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use mecai::request::Problem;
 use thiserror::Error;
 
 /// An address that the authority does not connect to.
@@ -23,10 +24,10 @@ pub struct AddressRefused {
 }
 
 impl AddressRefused {
-    /// The stable code of this failure (spec 9).
+    /// What an authority answers for it (spec 9).
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        "address_refused"
+    pub fn problem(&self) -> Problem {
+        Problem::AddressRefused
     }
 }
 
@@ -41,10 +42,10 @@ pub struct PortRefused {
 }
 
 impl PortRefused {
-    /// The stable code of this failure (spec 9).
+    /// What an authority answers for it (spec 9).
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        "port_refused"
+    pub fn problem(&self) -> Problem {
+        Problem::PortRefused
     }
 }
 
@@ -295,7 +296,7 @@ mod tests {
             "the address 127.0.1.9 is in 127.0.0.0/8 (loopback, RFC 1122), a range that the configuration key \
              `allow` does not list"
         );
-        assert_eq!(refused.code(), "address_refused");
+        assert_eq!(refused.problem(), Problem::AddressRefused);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mecai::request::Problem;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime as PkiTime};
 use thiserror::Error;
@@ -65,10 +66,10 @@ pub enum ChainFailure {
 }
 
 impl ChainFailure {
-    /// The stable code of this failure (spec 9).
+    /// What an authority answers for it (spec 9).
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        "chain_not_trusted"
+    pub fn problem(&self) -> Problem {
+        Problem::ChainNotTrusted
     }
 }
 

@@ -9,6 +9,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use mecai::request::Problem;
 use thiserror::Error;
 
 /// Positive answers are kept no longer than this, whatever their TTL says: a voucher speaks of now.
@@ -53,12 +54,12 @@ pub enum DnsFailure {
 }
 
 impl DnsFailure {
-    /// The stable code of this failure (spec 9).
+    /// What an authority answers for it (spec 9).
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn problem(&self) -> Problem {
         match self {
-            Self::NoSuchName { .. } | Self::NoAddress { .. } => "no_address",
-            Self::Failed { .. } | Self::Timeout { .. } => "dns_failed",
+            Self::NoSuchName { .. } | Self::NoAddress { .. } => Problem::NoAddress,
+            Self::Failed { .. } | Self::Timeout { .. } => Problem::DnsFailed,
         }
     }
 }

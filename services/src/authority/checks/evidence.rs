@@ -6,9 +6,7 @@ use thiserror::Error;
 use x509_parser::oid_registry::Oid;
 
 use mecai::time::UnixTime;
-
-/// How far `thisUpdate` may lie ahead of the authority's clock, in seconds (spec 1, `CLOCK_TOLERANCE`).
-pub const CLOCK_TOLERANCE: u64 = 300;
+use mecai::verify::CLOCK_TOLERANCE;
 
 /// What revocation evidence says of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]

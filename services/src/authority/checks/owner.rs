@@ -2,6 +2,7 @@
 
 use mecai::authority_list::AuthorityList;
 use mecai::chain::Chain;
+use mecai::request::Problem;
 use thiserror::Error;
 
 use super::hex;
@@ -25,12 +26,12 @@ pub enum OwnerFailure {
 }
 
 impl OwnerFailure {
-    /// The stable code of this failure (spec 9).
+    /// What an authority answers for it (spec 9).
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn problem(&self) -> Problem {
         match self {
-            Self::RootNotListed { .. } => "root_not_listed",
-            Self::OwnOperator { .. } => "own_operator",
+            Self::RootNotListed { .. } => Problem::RootNotListed,
+            Self::OwnOperator { .. } => Problem::OwnOperator,
         }
     }
 }

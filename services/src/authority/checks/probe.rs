@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use mecai::request::Problem;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
@@ -49,26 +50,26 @@ pub struct NotSeen {
 }
 
 impl NotSeen {
-    /// The stable code of this failure (spec 9): that of the address that got furthest.
+    /// What an authority answers for it (spec 9): that of the address that got furthest.
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        let codes = self.failures.iter().map(|(_, failure)| failure.code());
-        codes
-            .max_by_key(|code| match *code {
-                "wrong_certificate" => 2,
-                "handshake_failed" => 1,
+    pub fn problem(&self) -> Problem {
+        let problems = self.failures.iter().map(|(_, failure)| failure.problem());
+        problems
+            .max_by_key(|problem| match problem {
+                Problem::WrongCertificate => 2,
+                Problem::HandshakeFailed => 1,
                 _ => 0,
             })
-            .unwrap_or("connection_failed")
+            .unwrap_or(Problem::ConnectionFailed)
     }
 }
 
 impl ProbeFailure {
-    fn code(&self) -> &'static str {
+    fn problem(&self) -> Problem {
         match self {
-            Self::OtherCertificate { .. } => "wrong_certificate",
-            Self::Handshake(HandshakeFailure::Connect(_)) => "connection_failed",
-            Self::Handshake(_) | Self::Timeout(_) => "handshake_failed",
+            Self::OtherCertificate { .. } => Problem::WrongCertificate,
+            Self::Handshake(HandshakeFailure::Connect(_)) => Problem::ConnectionFailed,
+            Self::Handshake(_) | Self::Timeout(_) => Problem::HandshakeFailed,
         }
     }
 }

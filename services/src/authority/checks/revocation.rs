@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use mecai::request::Problem;
 use openssl::x509::X509;
 use thiserror::Error;
 
@@ -22,8 +23,8 @@ use super::{hex, sha256};
 use crate::authority::clock::Clock;
 use mecai::time::UnixTime;
 
-/// The oldest evidence for an end entity, in seconds (spec 1, `AGE_MAX`).
-pub const AGE_MAX: u64 = 864_000;
+/// The oldest evidence for an end entity, in seconds.
+const AGE_MAX: u64 = mecai::endorsement::AGE_MAX as u64;
 /// The longest validity of an end entity that needs no evidence, in seconds (spec 1, `SHORT_LIVED_MAX`).
 pub const SHORT_LIVED_MAX: u64 = 604_800;
 
@@ -74,13 +75,13 @@ pub enum RevocationFailure {
 }
 
 impl RevocationFailure {
-    /// The stable code of this failure (spec 9).
+    /// What an authority answers for it (spec 9).
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn problem(&self) -> Problem {
         match self {
-            Self::Revoked { .. } => "revoked",
-            Self::Unknown { .. } => "revocation_unknown",
-            Self::TooOld { .. } => "evidence_too_old",
+            Self::Revoked { .. } => Problem::Revoked,
+            Self::Unknown { .. } => Problem::RevocationUnknown,
+            Self::TooOld { .. } => Problem::EvidenceTooOld,
         }
     }
 
