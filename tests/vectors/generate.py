@@ -25,9 +25,10 @@ def main():
     check = parser.parse_args().check
     tally = Tally()
     tally.add("docs/mecai.asn1 compiles", asn1_problem())
-    for theme in THEMES:
-        run(theme, check, tally)
-    example(check, tally)
+    if not tally.failed:
+        for theme in THEMES:
+            run(theme, check, tally)
+        example(check, tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed else 0
 
