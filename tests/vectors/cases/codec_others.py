@@ -79,8 +79,15 @@ def key_proofs():
     def bad(name, **parts):
         return case(name, "key_proof", key_proof(**parts), "malformed", "12")
 
+    def good(name, value, **parts):
+        return case(name, "key_proof", key_proof(**parts), "ok", "12", value=PROOF_VALUE | value)
+
     return [
-        case("good", "key_proof", key_proof(), "ok", "12", value=PROOF_VALUE),
+        good("good", {}),
+        good("port_1", {"port": 1}, port=integer(1)),
+        good("port_65535", {"port": 65_535}, port=integer(65_535)),
+        bad("port_65536", port=integer(65_536)),
+        good("lifetime_of_0_s", {"not_after": PRODUCED_S}, not_after=time(b"20261201110000Z")),
         case("trailing_octet", "key_proof", key_proof() + b"\0", "malformed", "1"),
         bad("trailing_octet_inside", end=b"\0"),
         bad("host_is_a_wildcard", host=tlv(der.UTF8_STRING, b"*.shop.example")),
@@ -123,6 +130,8 @@ def stores():
         bad("no_staged", store(more=tlv(0xA1))),
         bad("staged_before_alternate", store(more=tlv(0xA1, staged) + alternate)),
         bad("alternate_without_chain", store(more=tlv(0xA0, empty, empty))),
+        ok("alternate_of_one", store(more=tlv(0xA0, tlv(der.SEQUENCE, octet_string(b"x")), empty))),
+        ok("alternate_of_ten", store(more=tlv(0xA0, tlv(der.SEQUENCE, octet_string(b"x") * 10), empty))),
         bad("alternate_of_eleven", store(more=tlv(0xA0, tlv(der.SEQUENCE, octet_string(b"x") * 11), empty))),
         bad("chain_of_the_alternate_is_another", store(more=tlv(0xA0, chain, tlv(der.SEQUENCE, bundle())))),
         bad("key_proof_of_another_chain", store(more=tlv(0xA1, tlv(der.SEQUENCE, chain, key_proof())))),

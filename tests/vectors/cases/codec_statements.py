@@ -86,6 +86,8 @@ def versions():
         bad("version_of_nine_octets", "2", unknown, version=integer(1 << 64)),
         bad("version_2_and_another_host_form", "2", unknown, version=integer(2), host=octet_string(HOST)),
         raw("version_2_and_nothing_else", tlv(der.SEQUENCE, integer(2)), unknown, "2"),
+        bad("version_minus_129", "2", unknown, version=tlv(der.INTEGER, b"\xff\x7f")),
+        bad("version_minus_128_in_two_octets", "1", version=tlv(der.INTEGER, b"\xff\x80")),
         bad("version_with_a_leading_zero", "1", version=tlv(der.INTEGER, b"\0\1")),
         bad("version_2_with_a_leading_zero", "1", version=tlv(der.INTEGER, b"\0\2")),
         bad("version_without_content", "1", version=tlv(der.INTEGER)),
@@ -183,6 +185,10 @@ def hosts():
 def ports():
     return [
         good("port_1", "2", {"port": 1}, port=integer(1)),
+        good("port_127", "2", {"port": 127}, port=tlv(der.INTEGER, b"\x7f")),
+        good("port_128", "2", {"port": 128}, port=tlv(der.INTEGER, b"\0\x80")),
+        bad("port_127_with_a_leading_zero", "1", port=tlv(der.INTEGER, b"\0\x7f")),
+        bad("port_128_without_its_leading_zero", "1", port=tlv(der.INTEGER, b"\x80")),
         good("port_65535", "2", {"port": 65535}, port=integer(65535)),
         bad("port_0", "2", port=integer(0)),
         bad("port_65536", "2", port=integer(65536)),

@@ -135,6 +135,9 @@ def signatures():
         signed("prehashed_signature_marked_as_legacy", UNSIGNED, with_line(1, b64(b"Ed" + unknown[2:]))),
         signed("trusted_comment_changed", UNSIGNED, with_line(2, "trusted comment: something else")),
         signed("trusted_comment_signature_flipped", UNSIGNED, with_line(3, b64(bytes(64)))),
+        signed("untrusted_comment_without_its_words", UNSIGNED, with_line(0, "signature")),
+        signed("trusted_comment_without_its_words", UNSIGNED, with_line(2, "mecai authority list")),
+        signed("signature_of_63_octets", UNSIGNED, with_line(1, b64(base64.b64decode(lines[1])[:-1]))),
         signed("signature_not_base64", UNSIGNED, with_line(1, "*" * 100)),
         signed("signature_cut_after_three_lines", UNSIGNED, "\n".join(lines[:3]) + "\n"),
         signed("garbage_for_a_signature", UNSIGNED, "no minisign file\n"),
@@ -257,6 +260,7 @@ def operators():
     return [
         case("operator_id_of_64", named("x" * 64), with_a(id="x" * 64), "6"),
         case("operator_id_of_hyphen_and_digit", named("-0"), with_a(id="-0"), "6"),
+        case("operator_id_of_digits", named("59-a9"), with_a(id="59-a9"), "6"),
         case("operator_name_of_128", accepted(), with_a(name="\u00e9" * 128), "6"),
         case("operator_without_authorities", nobody, with_a(authorities=[]), "6"),
         *[case("operator_missing_" + member, MALFORMED, without(member), "6") for member in operator_entry("a")],
