@@ -143,12 +143,12 @@ fn judge(client: &Client<'_>, handshake: &Handshake<'_>, notes: &mut Notes) -> R
     let case = Case { list, chain, owners, handshake, peer };
     let asked = Asked::by(client, &case, name, notes);
     let count = case.count(bundles, &asked);
-    if handshake.port.is_none() {
-        notes.add(Note::PortNotCompared);
-    }
     let Some(admission) = count.admission.filter(|_| count.operators.len() >= asked.required) else {
         return Err(case.most_telling(bundles, &asked));
     };
+    if handshake.port.is_none() {
+        notes.add(Note::PortNotCompared);
+    }
     check_address(client.policy.addresses, peer, count.peer_seen, notes)?;
     Ok(Finding::Admitted(Admission { operators: count.operators.len(), required: asked.required, ..admission }))
 }
@@ -195,7 +195,7 @@ impl Asked {
                     operators.insert(index);
                 }
             }
-            return Self { operators, required: operators.len() / 2 + 1 };
+            return Self { operators, required: policy.quorum.required().max(operators.len() / 2 + 1) };
         };
         let region = policy.region.as_deref();
         let draw = |name: &str| Pick::draw(list, secret, name, policy.quorum.candidates(), region, now);

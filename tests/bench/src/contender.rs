@@ -1,0 +1,120 @@
+//! The kinds of handshakes that are compared: each a pair of contexts.
+
+use std::ffi::{CString, c_char, c_int, c_ulong, c_void};
+use std::fs;
+use std::path::Path;
+use std::ptr;
+
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::ocsp::{OcspCertId, OcspCertStatus, OcspFlag, OcspResponse};
+use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslRef, SslVerifyMode, StatusType};
+use openssl::x509::verify::X509CheckFlags;
+
+use crate::world::{HOST, Site, World};
+
+/// One kind of handshake.
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    client: SslContext,
+    server: SslContext,
+    asks_for_ocsp: bool,
+}
+
+impl Contender {
+    /// Without vouchers, or anything else beyond a verified certificate. Made before the module is loaded.
+    pub(crate) fn plain(world: &World) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::new("plain", world, &world.site(0))
+    }
+
+    /// With a stapled OCSP response that the client verifies. Made before the module is loaded.
+    pub(crate) fn ocsp(world: &World) -> Result<Self, Box<dyn std::error::Error>> {
+        let staple = fs::read(world.staple())?;
+        let mut server = server(&world.site(0))?;
+        server.set_status_callback(move |ssl| ssl.set_ocsp_status(&staple).map(|()| true))?;
+        let mut client = client(world)?;
+        client.set_status_callback(|ssl| Ok(is_good(ssl).unwrap_or(false)))?;
+        Ok(Self { name: "ocsp", client: client.build(), server: server.build(), asks_for_ocsp: true })
+    }
+
+    /// With vouchers of so many authorities. Made after the module was loaded.
+    pub(crate) fn vouchers(
+        name: &'static str,
+        world: &World,
+        authorities: usize,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::new(name, world, &world.site(authorities))
+    }
+
+    fn new(name: &'static str, world: &World, site: &Site) -> Result<Self, Box<dyn std::error::Error>> {
+        Ok(Self { name, client: client(world)?.build(), server: server(site)?.build(), asks_for_ocsp: false })
+    }
+
+    pub(crate) fn server(&self) -> &SslContext {
+        &self.server
+    }
+
+    /// A connection that checks the name, as every client does.
+    pub(crate) fn client(&self) -> Result<Ssl, ErrorStack> {
+        let mut ssl = Ssl::new(&self.client)?;
+        ssl.set_hostname(HOST)?;
+        ssl.param_mut().set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
+        ssl.param_mut().set_host(HOST)?;
+        if self.asks_for_ocsp {
+            ssl.set_status_type(StatusType::OCSP)?;
+        }
+        Ok(ssl)
+    }
+}
+
+/// Loads the configuration that names the module, for every context made from now on.
+pub(crate) fn load_module(configuration: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    unsafe extern "C" {
+        fn CONF_modules_load_file(filename: *const c_char, appname: *const c_char, flags: c_ulong) -> c_int;
+    }
+    let path = CString::new(configuration.to_str().ok_or("a path that is not UTF-8")?)?;
+    // SAFETY: `path` ends with a NUL and outlives the call; no application name means the default one.
+    if unsafe { CONF_modules_load_file(path.as_ptr(), ptr::null(), 0) } <= 0 {
+        return Err(format!("the module was not loaded: {}", ErrorStack::get()).into());
+    }
+    Ok(())
+}
+
+/// Whether a context's clients ask for vouchers.
+pub(crate) fn asks_for_vouchers(contender: &Contender) -> bool {
+    use foreign_types::ForeignTypeRef;
+    unsafe extern "C" {
+        fn SSL_CTX_has_client_custom_ext(context: *const c_void, number: u32) -> c_int;
+    }
+    // SAFETY: the context lives as long as the contender.
+    unsafe {
+        SSL_CTX_has_client_custom_ext(contender.client.as_ptr().cast(), u32::from(mecai::extension::VOUCHERS)) == 1
+    }
+}
+
+fn client(world: &World) -> Result<SslContextBuilder, ErrorStack> {
+    let mut context = SslContext::builder(SslMethod::tls_client())?;
+    context.set_ca_file(world.root())?;
+    context.set_verify(SslVerifyMode::PEER);
+    Ok(context)
+}
+
+fn server(site: &Site) -> Result<SslContextBuilder, ErrorStack> {
+    let mut context = SslContext::builder(SslMethod::tls_server())?;
+    context.set_certificate_chain_file(&site.chain)?;
+    context.set_private_key_file(&site.key, SslFiletype::PEM)?;
+    Ok(context)
+}
+
+/// What a client that takes stapling seriously does: signature, certificate, times, status.
+fn is_good(ssl: &mut SslRef) -> Result<bool, ErrorStack> {
+    let Some(der) = ssl.ocsp_status().map(<[u8]>::to_vec) else { return Ok(false) };
+    let response = OcspResponse::from_der(&der)?.basic()?;
+    let (Some(chain), Some(leaf)) = (ssl.peer_cert_chain(), ssl.peer_certificate()) else { return Ok(false) };
+    response.verify(chain, ssl.ssl_context().cert_store(), OcspFlag::empty())?;
+    let Some(issuer) = chain.get(1) else { return Ok(false) };
+    let id = OcspCertId::from_cert(MessageDigest::sha1(), &leaf, issuer)?;
+    let Some(status) = response.find_status(&id) else { return Ok(false) };
+    status.check_validity(300, None)?;
+    Ok(status.status == OcspCertStatus::GOOD)
+}

@@ -1,0 +1,186 @@
+//! What the handshakes need, in a directory: certificates, an authority list of 50 operators, stores, openssl.cnf.
+
+use std::error::Error;
+use std::fs;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use data_encoding::HEXLOWER;
+use mecai::authority_list::{AuthorityEntry, AuthorityList, ListFile, OperatorEntry};
+use mecai::bundle::assemble;
+use mecai::chain::certificate_digest;
+use mecai::endorsement::{Evidence, Seen, endorse};
+use mecai::pick::{Pick, PickSecret};
+use mecai::signature::SigningKey;
+use mecai::statement::{LIFETIME_MAX, Proposal, Statement};
+use mecai::store::{Contents, Store, StoredBundle};
+use mecai::time::UnixTime;
+use mecai_services::lab::{Ca, Issued, Leaf, Pointers, Subject, Validity};
+
+/// The name of all servers here.
+pub(crate) const HOST: &str = "www.shop.example";
+const ADDRESSES: [&str; 2] = ["192.0.2.10", "2001:db8::10"];
+const OPERATORS: usize = 50;
+const COUNTRIES: [&str; 3] = ["DE", "US", "JP"];
+const DAY: u64 = 86_400;
+
+/// The files in the directory of one configuration.
+pub(crate) struct World(PathBuf);
+
+/// A server's files.
+pub(crate) struct Site {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl World {
+    pub(crate) fn open(directory: &Path) -> Result<Self, Box<dyn Error>> {
+        Ok(Self(fs::canonicalize(directory)?))
+    }
+
+    /// The root that all clients trust.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.0.join("root.pem")
+    }
+
+    /// The configuration that loads the module.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.0.join("openssl.cnf")
+    }
+
+    /// A stapled OCSP response for the plain site, in DER.
+    pub(crate) fn staple(&self) -> PathBuf {
+        self.0.join("staple.der")
+    }
+
+    /// The site that has vouchers of so many authorities; 0 for none.
+    pub(crate) fn site(&self, authorities: usize) -> Site {
+        let path = |suffix| self.0.join(format!("site-{authorities}.{suffix}"));
+        Site { chain: path("pem"), key: path("key") }
+    }
+
+    /// Makes everything anew, for clients that demand `quorum` of `candidates`.
+    pub(crate) fn make(
+        directory: &Path,
+        module: &Path,
+        quorum: usize,
+        candidates: usize,
+    ) -> Result<(), Box<dyn Error>> {
+        let world = Self::open(directory)?;
+        let subject =
+            |name: &str| Subject { name: name.into(), organization: "Operator 01".into(), country: "DE".into() };
+        let root = Ca::root(&subject("Root 01"), Validity::seconds(3650 * DAY), Pointers::default())?;
+        let pointers = Pointers { ocsp: Some("http://ocsp.operator.example/".into()), ..Pointers::default() };
+        let intermediate = root.intermediate(&subject("Intermediate 01"), Validity::seconds(1000 * DAY), pointers)?;
+        fs::write(world.root(), root.certificate_pem())?;
+
+        let keys = (0..OPERATORS).map(|_| Ok(SigningKey::from_pkcs8(&SigningKey::generate()?)?));
+        let keys = keys.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+        let list = world.write_list(&root, &intermediate, &keys)?;
+        let pick = world.write_state(&list, candidates)?;
+        let owner = list.owner(&root.spki_sha256());
+        let store = Store::new(world.0.join("vouchers"));
+        for authorities in [0, 2, 8] {
+            let site = intermediate.issue(&Leaf::new([HOST]).lifetime(90 * DAY))?;
+            fs::write(world.site(authorities).chain, site.chain_pem())?;
+            fs::write(world.site(authorities).key, site.key_pem())?;
+            if authorities == 0 {
+                fs::write(world.staple(), intermediate.staple(site.serial())?)?;
+                continue;
+            }
+            // The picked operators first, so that the quorum is there in the smallest bundle too.
+            let others = (0..OPERATORS).filter(|operator| !pick.operators().contains(operator));
+            let order = pick.operators().iter().copied().chain(others).filter(|operator| Some(*operator) != owner);
+            let endorsing: Vec<&SigningKey> = order.take(authorities).map(|operator| &keys[operator]).collect();
+            write_vouchers(&store, &site, &endorsing)?;
+        }
+        world.write_configuration(module, quorum, candidates)
+    }
+
+    fn write_list(&self, root: &Ca, intermediate: &Ca, keys: &[SigningKey]) -> Result<AuthorityList, Box<dyn Error>> {
+        let operator = |(index, key): (usize, &SigningKey)| {
+            let number = index + 1;
+            let ca_keys = match index {
+                0 => vec![HEXLOWER.encode(&root.spki_sha256()), HEXLOWER.encode(&intermediate.spki_sha256())],
+                _ => vec![HEXLOWER.encode(&certificate_digest(format!("CA key of operator {number}").as_bytes()))],
+            };
+            OperatorEntry {
+                id: format!("operator-{number:02}"),
+                name: format!("Operator {number:02}"),
+                country: COUNTRIES[index % COUNTRIES.len()].into(),
+                ca_keys,
+                authorities: vec![AuthorityEntry {
+                    public_key: key.public_key_base64(),
+                    url: format!("https://va.operator-{number:02}.example/"),
+                    regions: vec!["EU".into()],
+                    valid_from: UnixTime(now().0 - DAY).to_string(),
+                    valid_until: now().plus(365 * DAY).to_string(),
+                }],
+            }
+        };
+        let file = ListFile {
+            version: 1,
+            sequence: 1,
+            issued: now().to_string(),
+            expires: now().plus(20 * DAY).to_string(),
+            operators: keys.iter().enumerate().map(operator).collect(),
+        };
+        let text = serde_json::to_vec_pretty(&file)?;
+        let pair = minisign::KeyPair::generate_unencrypted_keypair()?;
+        let signature = minisign::sign(None, &pair.sk, text.as_slice(), None, None)?;
+        fs::write(self.0.join("authorities.json"), &text)?;
+        fs::write(self.0.join("authorities.json.minisig"), signature.to_string())?;
+        fs::write(self.0.join("list.key"), pair.pk.to_base64())?;
+        Ok(AuthorityList::from_json(&text)?)
+    }
+
+    /// The client's state directory with a fixed secret, and the pick that follows from it on this machine.
+    fn write_state(&self, list: &AuthorityList, candidates: usize) -> Result<Pick, Box<dyn Error>> {
+        let state = self.0.join("state");
+        fs::create_dir(&state)?;
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o700))?;
+        let secret = certificate_digest(b"the secret of the benchmark");
+        fs::write(state.join("secret"), secret)?;
+        fs::set_permissions(state.join("secret"), fs::Permissions::from_mode(0o600))?;
+        let secret = PickSecret::new(&secret, &fs::read_to_string("/etc/machine-id")?);
+        Ok(Pick::draw(list, &secret, HOST, candidates, None, now()))
+    }
+
+    fn write_configuration(&self, module: &Path, quorum: usize, candidates: usize) -> Result<(), Box<dyn Error>> {
+        let at = |name: &str| self.0.join(name).display().to_string();
+        let text = format!(
+            "openssl_conf = openssl_init\n[openssl_init]\nmecai = mecai_section\n[mecai_section]\npath = {}\n\
+             role = both\nmode = require\nauthorities = {}\nauthorities_keys = {}\nvouchers = {}\nstate = {}\n\
+             candidates = {candidates}\nquorum = {quorum}\nlog = stderr\n",
+            module.display(),
+            at("authorities.json"),
+            fs::read_to_string(at("list.key"))?.trim(),
+            at("vouchers"),
+            at("state"),
+        );
+        Ok(fs::write(self.configuration(), text.replace("log = stderr", "log = off"))?)
+    }
+}
+
+fn write_vouchers(store: &Store, site: &Issued, endorsing: &[&SigningKey]) -> Result<(), Box<dyn Error>> {
+    let certificate = certificate_digest(site.certificate());
+    let addresses = ADDRESSES.map(|address| address.parse::<IpAddr>());
+    let addresses = addresses.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (produced_at, not_after) = (now(), now().plus(LIFETIME_MAX));
+    let proposal =
+        Proposal { host: HOST, port: 443, addresses: &addresses, certificate, produced_at, not_after, stay: None };
+    let statement = proposal.to_der()?;
+    let seen = Seen::from_indices([0, 1]).ok_or("no address was seen")?;
+    let parsed = Statement::from_der(&statement)?;
+    let endorsements = endorsing.iter().map(|key| endorse(key, &parsed, seen, Evidence::Ocsp { age: 3600 }));
+    let endorsements = endorsements.collect::<Result<Vec<_>, _>>()?;
+    let endorsements: Vec<&[u8]> = endorsements.iter().map(Vec::as_slice).collect();
+    let bundle = StoredBundle::from_der(&assemble(&statement, &endorsements)?)?;
+    Ok(store.write(&Contents::new(certificate, vec![bundle], None, Vec::new())?)?)
+}
+
+fn now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Runs the tests in stages, prints the minutes of each, and counts: the last line is `N passed, M failed`.
+# Every program that a test starts has to belong to a package listed in packaging/debian-packages.txt: PATH holds no
+# others, but for the Rust toolchain.
+# usage: run.sh [STAGE…]   the stages of `make test` unless named
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+toolchain=$(dirname "$(command -v cargo)")
+packaging/test-path.sh "$PWD/target/test-path" || exit 1
+export PATH="$PWD/target/test-path:$toolchain"
+export RUST_BACKTRACE=0
+
+passed=0
+failed=0
+logs=target/test-logs
+mkdir -p "$logs"
+
+# Counts what the stage's programs say at their end: cargo's `test result:` lines and plain `N passed, M failed` ones.
+# A stage that fails without such a line, or passes without, counts as one.
+stage() {
+    local name=$1 started=$SECONDS status=0 sums
+    shift
+    printf '== %s\n' "$name"
+    "$@" 2>&1 | tee "$logs/$name.log"
+    status=${PIPESTATUS[0]}
+    sums=$(awk '
+        /^test result: / { p += $4; f += $6 }
+        /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3 }
+        END { print p + 0, f + 0 }' "$logs/$name.log")
+    read -r p f <<<"$sums"
+    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+    if [ "$status" -eq 0 ] && [ "$p" -eq 0 ]; then p=1; fi
+    passed=$((passed + p))
+    failed=$((failed + f))
+    printf '== %s: %s passed, %s failed, %s minutes\n' "$name" "$p" "$f" \
+        "$(awk -v seconds=$((SECONDS - started)) 'BEGIN { printf "%.1f", seconds / 60 }')"
+}
+
+format() { cargo fmt --all --check; }
+lint() { cargo clippy --workspace --all-targets --locked -- --deny warnings; }
+core() { cargo test --locked --package mecai; }
+vectors() { tests/vectors/run.sh; }
+module() { cargo test --locked --package mecai-openssl; }
+services() { cargo test --locked --package mecai-services; }
+tree() { tests/tree.sh; }
+
+stages=("$@")
+[ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module services)
+for one in "${stages[@]}"; do stage "$one" "$one"; done
+
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
