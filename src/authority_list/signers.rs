@@ -63,11 +63,16 @@ impl ListKeys {
     /// Whether enough different keys have signed `list`; signatures that do not verify are passed over.
     pub(super) fn check(&self, list: &[u8], signatures: &str) -> Result<(), ListError> {
         let lines: Vec<&str> = signatures.lines().filter(|line| !line.trim().is_empty()).collect();
-        let signatures: Vec<Signature> =
-            lines.chunks(4).filter_map(|four| Signature::decode(&four.join("\n")).ok()).collect();
+        let signatures: Vec<Signature> = lines.chunks(4).filter_map(decode).collect();
         let has_signed =
             |key: &&PublicKey| signatures.iter().any(|signature| key.verify(list, signature, true).is_ok());
         let good = self.keys.iter().filter(has_signed).count();
         if good < self.required { Err(ListError::Unsigned { good, required: self.required }) } else { Ok(()) }
     }
+}
+
+/// One block. The library passes over what the first line is; minisign does not.
+fn decode(four: &[&str]) -> Option<Signature> {
+    four.first()?.strip_prefix("untrusted comment: ")?;
+    Signature::decode(&four.join("\n")).ok()
 }
