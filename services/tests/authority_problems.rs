@@ -6,13 +6,15 @@ mod authority_support;
 
 use std::collections::BTreeSet;
 
-use authority_support::{Answer, Ask, Authority, HOST, IP, Site, Stand, hex, ip, now, until};
+use authority_support::{Answer, Ask, Authority, HOST, IP, Site, Stand, hex, ip, now, same_port, until};
 use mecai::chain::certificate_digest;
 use mecai::request::{Problem, Protocol};
 use mecai_services::authority::checks::distrust::{DistrustList, Subject};
 use mecai_services::lab::{CrlBehaviour, DnsBehaviour, Freshness, Issued, Leaf, OcspBehaviour, Port, RevocationReason};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+
+const SECOND_IP: &str = "127.10.0.2";
 
 /// The problems that were met, as `(status, code)`.
 #[derive(Default)]
@@ -35,6 +37,8 @@ struct Case {
     stand: Stand,
     issued: Issued,
     site: Site,
+    /// Where a second nginx may listen.
+    second: Port,
     authority: Authority,
     met: Met,
 }
@@ -54,13 +58,15 @@ impl Case {
 async fn every_problem_of_the_spec_is_met() {
     let stand = Stand::new(3);
     let issued = stand.operator(0).issue(&Leaf::new([HOST])).unwrap();
-    let site = stand.site(&issued, "");
+    let [port, second] = same_port([IP, SECOND_IP]);
+    let site = stand.site_at(&port, &[&issued], "");
+    stand.world.dns().set(HOST, &[ip(IP)]);
     let more = "[limits]\nhost_per_minute = 1000\n[evidence]\nkept = 0\nstaple_fresh = 0";
     let closed = Port::hold(ip(IP)).unwrap();
     let garbage = TcpListener::bind((ip(IP), 0)).await.unwrap();
     let ports = [site.address.port(), closed.address().port(), garbage.local_addr().unwrap().port()];
     let authority = stand.authority(stand.config(1, &ports, &format!("max_lifetime = 7200\n{more}"))).await;
-    let mut case = Case { stand, issued, site, authority, met: Met::default() };
+    let mut case = Case { stand, issued, site, second, authority, met: Met::default() };
 
     form(&mut case).await;
     claims(&mut case).await;
@@ -161,10 +167,9 @@ async fn network(case: &mut Case, closed: &Port, garbage: TcpListener) {
 
 /// nginx at a second address of a host of its own, with these certificates.
 fn second_site(case: &Case, issued: &Issued) -> (Site, Ask) {
-    let port = Port::hold_exact((ip("127.10.0.2"), case.site.address.port()).into()).unwrap();
-    case.stand.world.dns().set(HOST, &[ip(IP), ip("127.10.0.2")]);
-    let site = case.stand.site_at(&port, &[issued], "");
-    let ask = Ask { addresses: vec![ip("127.10.0.2")], ..Ask::new(port.address().port(), issued.certificate()) };
+    case.stand.world.dns().set(HOST, &[ip(IP), ip(SECOND_IP)]);
+    let site = case.stand.site_at(&case.second, &[issued], "");
+    let ask = Ask { addresses: vec![ip(SECOND_IP)], ..Ask::new(site.address.port(), issued.certificate()) };
     (site, ask)
 }
 

@@ -52,6 +52,20 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// The same port at several addresses, held.
+pub fn same_port<const N: usize>(addresses: [&str; N]) -> [Port; N] {
+    loop {
+        let first = Port::hold(ip(addresses[0])).unwrap();
+        let number = first.address().port();
+        let others = addresses[1..].iter().map(|address| Port::hold_exact((ip(address), number).into()));
+        // Another program may have that number at another address.
+        if let Ok(others) = others.collect::<Result<Vec<_>, _>>() {
+            let all: Vec<Port> = std::iter::once(first).chain(others).collect();
+            return all.try_into().ok().unwrap();
+        }
+    }
+}
+
 /// A world with a directory for authorities and a signed authority list.
 pub struct Stand {
     pub world: World,
@@ -157,7 +171,7 @@ impl Stand {
 
     /// nginx with one certificate, at `IP`; the world's DNS says so.
     pub fn site(&self, issued: &Issued, more: &str) -> Site {
-        let port = Port::hold(ip(IP)).unwrap();
+        let [port] = same_port([IP]);
         self.world.dns().set(HOST, &[ip(IP)]);
         self.site_at(&port, &[issued], more)
     }
