@@ -80,8 +80,12 @@ impl Office {
         std::fs::read(der).unwrap()
     }
 
-    /// An OCSP response signed by `signer`.
+    /// An OCSP response signed by `signer`, in force for a day.
     fn ocsp(&self, signer: &str, more: &[&str]) -> Vec<u8> {
+        self.ocsp_in_force(signer, &["-ndays", "1"], more)
+    }
+
+    fn ocsp_in_force(&self, signer: &str, in_force: &[&str], more: &[&str]) -> Vec<u8> {
         let (request, response) = (self.file("request.der"), self.file("response.der"));
         let certificate = X509::from_der(self.issued.certificate()).unwrap();
         std::fs::write(&request, ocsp::request(&certificate, &self.issuer()).unwrap()).unwrap();
@@ -89,7 +93,7 @@ impl Office {
         command.arg("ocsp").arg("-index").arg(self.file("index.txt")).arg("-CA").arg(self.file("ca.pem"));
         command.arg("-rsigner").arg(self.file(&format!("{signer}.pem")));
         command.arg("-rkey").arg(self.file(&format!("{signer}.key"))).arg("-reqin").arg(&request);
-        run(command.arg("-respout").arg(&response).args(["-ndays", "1"]).args(more));
+        run(command.arg("-respout").arg(&response).args(in_force).args(more));
         std::fs::read(response).unwrap()
     }
 
@@ -232,7 +236,7 @@ fn an_ocsp_response_speaks_of_one_certificate_at_one_time() {
         assert_eq!(is_good(&result), good_then, "{at}: {result:?}");
     }
     // Without nextUpdate it counts for an hour.
-    let open = office.ocsp("ca", &["-ndays", "0", "-nmin", "0"]);
+    let open = office.ocsp_in_force("ca", &[], &[]);
     assert!(is_good(&ocsp::read(&open, &certificate, &issuer, now() + 3_500)));
     assert!(matches!(ocsp::read(&open, &certificate, &issuer, now() + 3_700), Err(OcspFailure::Time(_))));
 
