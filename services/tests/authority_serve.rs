@@ -177,24 +177,25 @@ async fn identical_requests_share_one_look_and_one_signature() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requester_that_goes_away_is_recorded_all_the_same() {
     let stand = Stand::new(2);
-    let issued = stand.operator(0).issue(&Leaf::new([HOST])).unwrap();
-    let site = stand.site(&issued, "");
-    let authority = stand.authority(stand.config(1, &[site.address.port()], "")).await;
-    let body = Ask::new(site.address.port(), issued.certificate()).der();
+    stand.world.dns().set(HOST, &[ip(IP)]);
+    let tarpit = tokio::net::TcpListener::bind((ip(IP), 0)).await.unwrap();
+    let port = tarpit.local_addr().unwrap().port();
+    let authority = stand.authority(stand.config(1, &[port], "[deadlines]\nprobe = 1")).await;
+    let body = Ask::new(port, b"any certificate").der();
     let head = format!(
         "POST /v1/endorsements HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.mecai.voucher-request\r\n\
          Content-Length: {}\r\n\r\n",
         body.len()
     );
     let mut stream = tokio::net::TcpStream::connect(authority.address).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&body).await.unwrap();
-    stream.shutdown().await.unwrap();
+    stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    let probe = tarpit.accept().await.unwrap();
     drop(stream);
     let journal = rusqlite::Connection::open(stand.database(1)).unwrap();
     let outcome = || journal.query_row("SELECT outcome FROM requests", (), |row| row.get::<_, String>(0)).ok();
     until("the request is recorded", || outcome().is_some()).await;
-    assert_eq!(outcome().unwrap(), "endorsed");
+    assert_eq!(outcome().unwrap(), "handshake_failed");
+    drop(probe);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! `mecai authority`: the commands.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use mecai::time::UnixTime;
 use serde::Serialize;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 use super::checks::distrust::{DistrustList, Entry, Subject};
 use super::clock::{Clock, SystemClock};
@@ -152,8 +153,8 @@ fn make(arguments: &Init) -> Result<(), Failure> {
 }
 
 fn serve(config: &Path) -> Result<(), Failure> {
-    log();
     let config = Config::read(config)?;
+    log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let operator = config.operator.clone();
@@ -172,13 +173,12 @@ fn serve(config: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Events go to standard error, from level info unless RUST_LOG says otherwise.
+/// Events go to standard error: this program's from level info, others' warnings, unless RUST_LOG says otherwise.
 fn log() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing_subscriber::filter::LevelFilter::INFO.into())
-        .from_env_lossy();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,mecai_services=info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A process that logs already goes on as it does.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = subscriber.with_ansi(std::io::stderr().is_terminal()).try_init();
 }
 
 fn distrust(config: &Path, subject: &SubjectArguments, reason: &str) -> Result<(), Failure> {

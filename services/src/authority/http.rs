@@ -88,11 +88,10 @@ struct Handler {
 impl Handler {
     async fn handle(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
         let requester = requester(peer, request.headers(), &self.proxies);
-        let body = read(request).await;
         let issuer = Arc::clone(&self.issuer);
         // In a task of its own: what has begun is finished and recorded, even if the requester goes away.
-        let answer = tokio::spawn(async move { issuer.answer(requester, body).await }).await;
-        match answer {
+        let answer = tokio::spawn(async move { issuer.answer(requester, read(request).await).await });
+        match answer.await {
             Ok(Ok(endorsement)) => endorsed(endorsement),
             Ok(Err(refusal)) => problem(&refusal),
             Err(cause) => problem(&Refusal::Internal(cause.to_string())),
