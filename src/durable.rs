@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
 /// Puts `octets` in the place of whatever file has this path. Temporary file, sync, rename, sync of the directory.
-pub(crate) fn replace(path: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
+pub fn replace(path: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
     let directory = directory_of(path)?;
     temporary(directory, octets, mode)?.persist(path).map_err(|error| error.error)?;
     sync(directory)

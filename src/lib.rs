@@ -12,6 +12,7 @@
 pub mod authority_list;
 pub mod bundle;
 pub mod chain;
+pub mod durable;
 pub mod endorsement;
 pub mod extension;
 pub mod host;
@@ -28,7 +29,6 @@ pub mod time;
 pub mod verdict;
 pub mod verify;
 
-mod durable;
 mod octets;
 mod sealed;
 

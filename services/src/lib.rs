@@ -1,4 +1,5 @@
 //! The parts of the `mecai` program, one module each.
 
+pub mod agent;
 pub mod authority;
 pub mod lab;
