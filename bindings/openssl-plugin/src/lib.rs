@@ -1,1 +1,37 @@
-//! Module.
+//! MECAI inside OpenSSL: a module that openssl.cnf loads into programs that know nothing of it.
+//!
+//! OpenSSL calls [`module`] (or [`provider`]) when it reads its configuration. From then on it calls [`context`] for
+//! every new SSL_CTX, which puts in the callbacks: [`extension`] asks for vouchers and serves them, [`verify`] judges
+//! them once OpenSSL has verified the chain, [`session`] says which sessions may be resumed. [`judge`] is the seam to
+//! the core. Every function of OpenSSL comes from the [`openssl`] table, found at run time in the object that called:
+//! nothing here links OpenSSL.
+//!
+//! A client that cannot judge refuses; a server that cannot answer serves without vouchers.
+
+mod answers;
+mod certificates;
+mod config;
+mod connection;
+mod context;
+mod error_queue;
+mod event;
+mod extension;
+mod guard;
+mod installation;
+mod judge;
+mod list;
+mod local_roots;
+mod log;
+mod memory;
+mod object;
+mod openssl;
+mod peer;
+mod references;
+mod section;
+mod session;
+mod status;
+mod verify;
+mod watch;
+
+mod module;
+mod provider;

@@ -1,0 +1,92 @@
+//! What a server answers: the vouchers of the certificate that a handshake uses, for the name that the client sent.
+
+use std::path::PathBuf;
+use std::ptr;
+use std::sync::Arc;
+
+use mecai::store::Cache;
+
+use crate::certificates;
+use crate::judge::now;
+use crate::log::{Level, Log};
+use crate::openssl::{Crypto, X509};
+
+/// More certificates than most servers have; their answers take some 2 kB each.
+const CERTIFICATES_MAX: usize = 4096;
+
+/// The answers of a store directory.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    cache: Cache,
+}
+
+/// The octets of an answer. They begin with the length of the rest: [`release`] finds their end by it.
+#[derive(Debug)]
+pub(crate) struct Answer(Arc<[u8]>);
+
+impl Answers {
+    /// The answers of the store in this directory, which is looked at when a certificate is first used.
+    pub(crate) fn new(directory: PathBuf) -> Self {
+        Self { cache: Cache::new(directory, CERTIFICATES_MAX) }
+    }
+
+    /// The answer for this certificate to a client that sent this name.
+    ///
+    /// # Safety
+    /// `certificate` is of the OpenSSL that `crypto` is of.
+    pub(crate) unsafe fn find(
+        &self,
+        crypto: &Crypto,
+        log: &Log,
+        certificate: *const X509,
+        name: Option<&str>,
+    ) -> Option<Answer> {
+        // SAFETY: as the caller says.
+        let digest = unsafe { certificates::digest(crypto, certificate)? };
+        let report = |error: &_| log.event(Level::Warning, format_args!("{error}"));
+        self.cache.answer(&digest, name, now(), report).and_then(Answer::new)
+    }
+}
+
+impl Answer {
+    fn new(octets: Arc<[u8]>) -> Option<Self> {
+        let (length, rest) = octets.split_first_chunk::<2>()?;
+        (usize::from(u16::from_be_bytes(*length)) == rest.len()).then_some(Self(octets))
+    }
+}
+
+/// Hands the octets of an answer to OpenSSL, which gives them back to [`release`].
+pub(crate) fn lend(answer: Answer) -> (*const u8, usize) {
+    let length = answer.0.len();
+    (Arc::into_raw(answer.0).cast(), length)
+}
+
+/// Takes back what was lent.
+///
+/// # Safety
+/// `octets` came from [`lend`] and are not used afterwards.
+pub(crate) unsafe fn release(octets: *const u8) {
+    // SAFETY: as the caller says, and `Answer::new` made sure of the length.
+    unsafe {
+        let length = 2 + usize::from(u16::from_be_bytes([*octets, *octets.add(1)]));
+        drop(Arc::from_raw(ptr::slice_from_raw_parts(octets, length)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_lent_comes_back() {
+        let octets: Arc<[u8]> = mecai::extension::write_bundles(&[b"one", b"two"]).unwrap().into();
+        let (start, length) = lend(Answer::new(Arc::clone(&octets)).unwrap());
+        assert_eq!((start, length), (octets.as_ptr(), octets.len()));
+        assert_eq!(Arc::strong_count(&octets), 2);
+        // SAFETY: `start` was lent, and is released once.
+        unsafe { release(start) };
+        assert_eq!(Arc::strong_count(&octets), 1);
+        assert!(Answer::new(octets[..octets.len() - 1].into()).is_none());
+    }
+}

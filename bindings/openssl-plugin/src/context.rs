@@ -1,0 +1,102 @@
+//! Every SSL_CTX, as OpenSSL makes it: the extensions and the callbacks are put in.
+
+use std::ffi::{c_int, c_long, c_uint, c_void};
+use std::ptr;
+
+use mecai::extension::{CANDIDATES, VOUCHERS};
+
+use crate::guard::guard;
+use crate::installation::{Client, Installation};
+use crate::log::Level;
+use crate::openssl::{
+    CRYPTO_EX_DATA, SSL_CTX, SSL_EXT_CLIENT_HELLO, SSL_EXT_IGNORE_ON_RESUMPTION, SSL_EXT_TLS1_2_SERVER_HELLO,
+    SSL_EXT_TLS1_3_CERTIFICATE, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION, Ssl,
+};
+use crate::{extension, session, verify};
+
+/// Called by OpenSSL for every new SSL_CTX.
+pub(crate) unsafe extern "C" fn new(
+    context: *mut c_void,
+    _value: *mut c_void,
+    _data: *mut CRYPTO_EX_DATA,
+    _index: c_int,
+    _number: c_long,
+    argument: *mut c_void,
+) {
+    guard((), || {
+        // SAFETY: `register` gave this argument.
+        let installation = unsafe { Installation::from_argument(argument) };
+        if let Some(functions) = installation.ssl().filter(|_| !context.is_null()) {
+            // SAFETY: OpenSSL passes the context that it is making.
+            unsafe { attach(installation, functions, context.cast()) };
+        }
+    });
+}
+
+/// # Safety
+/// `context` is a context of the OpenSSL of `installation`.
+unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: *mut SSL_CTX) {
+    // Another mecai in the same process was here before (a wheel, a second path to the module).
+    // SAFETY: as the caller says.
+    if unsafe { functions.SSL_CTX_has_client_custom_ext(context, c_uint::from(VOUCHERS)) } == 1 {
+        return;
+    }
+    // SAFETY: as the caller says; the marks keep OpenSSL's queue as it was.
+    unsafe { installation.crypto.ERR_set_mark() };
+    // TLS 1.2 answers in the ServerHello, TLS 1.3 in the Certificate; both sides know both (spec 5).
+    let answered = SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_CERTIFICATE;
+    // SAFETY: as the caller says.
+    let mut complete = unsafe { add_extension(installation, functions, context, VOUCHERS, answered) };
+    if let Client::On(judge) = &installation.client {
+        judge.prepare(&installation.log);
+        if judge.discloses() {
+            // SAFETY: as the caller says.
+            complete &= unsafe { add_extension(installation, functions, context, CANDIDATES, 0) };
+        }
+    }
+    if !matches!(installation.client, Client::Off) {
+        // SAFETY: as the caller says; the callbacks have the types of their places, the argument is static.
+        unsafe {
+            functions.SSL_CTX_set_cert_verify_callback(context, Some(verify::verify), argument(installation));
+            session::attach(installation, functions, context);
+            if installation.crypto.is_at_least(3, 2) {
+                // A certificate that was compressed before the handshake comes without our extension.
+                functions.SSL_CTX_set_options(context, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
+            }
+        }
+    }
+    // SAFETY: as above.
+    unsafe { installation.crypto.ERR_pop_to_mark() };
+    if !complete {
+        installation.log.event(Level::Warning, format_args!("OpenSSL refused the extension for a new context"));
+    }
+}
+
+/// # Safety
+/// `context` is a context of the OpenSSL of `installation`.
+unsafe fn add_extension(
+    installation: &'static Installation,
+    functions: &Ssl,
+    context: *mut SSL_CTX,
+    number: u16,
+    answered: c_uint,
+) -> bool {
+    let flags = SSL_EXT_CLIENT_HELLO | SSL_EXT_IGNORE_ON_RESUMPTION | answered;
+    // SAFETY: as the caller says; the callbacks have the types of their places, the argument is static.
+    unsafe {
+        functions.SSL_CTX_add_custom_ext(
+            context,
+            c_uint::from(number),
+            flags,
+            Some(extension::add),
+            Some(extension::free),
+            argument(installation),
+            Some(extension::parse),
+            argument(installation),
+        ) == 1
+    }
+}
+
+fn argument(installation: &'static Installation) -> *mut c_void {
+    ptr::from_ref(installation).cast_mut().cast()
+}

@@ -1,0 +1,218 @@
+//! The callbacks of the TLS extensions, for both sides (spec 5).
+
+use std::ffi::{c_int, c_uchar, c_uint, c_void};
+use std::{ptr, slice};
+
+use mecai::extension::{CANDIDATES, VOUCHERS};
+
+use crate::connection::{self, Answer, State};
+use crate::guard::guard;
+use crate::installation::{Client, Installation};
+use crate::openssl::{
+    SSL, SSL_AD_DECODE_ERROR, SSL_AD_ILLEGAL_PARAMETER, SSL_AD_INTERNAL_ERROR, SSL_AD_UNSUPPORTED_EXTENSION,
+    SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_2_SERVER_HELLO, SSL_EXT_TLS1_3_CERTIFICATE, Ssl, TLSEXT_NAMETYPE_HOST_NAME,
+    X509, text,
+};
+use crate::{answers, references, session};
+
+/// What an add callback tells OpenSSL.
+const SEND: c_int = 1;
+const LEAVE_OUT: c_int = 0;
+const FAIL: c_int = -1;
+
+/// Called by OpenSSL to fill an extension of a message that it is about to send.
+pub(crate) unsafe extern "C" fn add(
+    ssl: *mut SSL,
+    number: c_uint,
+    context: c_uint,
+    out: *mut *const c_uchar,
+    out_length: *mut usize,
+    certificate: *mut X509,
+    place: usize,
+    alert: *mut c_int,
+    argument: *mut c_void,
+) -> c_int {
+    let asks = context & SSL_EXT_CLIENT_HELLO != 0;
+    // A client that cannot ask must not go on; a server that cannot answer goes on without.
+    let outcome = guard(if asks { FAIL } else { LEAVE_OUT }, || {
+        // SAFETY: `context::attach` gave this argument.
+        let installation = unsafe { Installation::from_argument(argument) };
+        let Some(functions) = installation.ssl() else { return LEAVE_OUT };
+        // SAFETY: OpenSSL passes a connection of its own, its certificate, and places for the octets.
+        unsafe {
+            let octets = match (asks, u16::try_from(number)) {
+                (true, Ok(VOUCHERS)) => return ask(installation, functions, ssl),
+                (true, Ok(CANDIDATES)) => candidates(installation, functions, ssl),
+                (false, Ok(VOUCHERS)) => answer(installation, functions, ssl, context, certificate, place),
+                _ => None,
+            };
+            let Some((start, length)) = octets else { return LEAVE_OUT };
+            *out = start;
+            *out_length = length;
+            SEND
+        }
+    });
+    if outcome == FAIL && !alert.is_null() {
+        // SAFETY: OpenSSL passes a place for the alert.
+        unsafe { *alert = SSL_AD_INTERNAL_ERROR };
+    }
+    outcome
+}
+
+/// Called by OpenSSL when it has copied the octets that [`add`] gave.
+pub(crate) unsafe extern "C" fn free(
+    _ssl: *mut SSL,
+    number: c_uint,
+    _context: c_uint,
+    out: *const c_uchar,
+    _argument: *mut c_void,
+) {
+    guard((), || {
+        if !out.is_null() {
+            // SAFETY: the octets are those that `add` gave for this extension, and OpenSSL is done with them.
+            unsafe {
+                match u16::try_from(number) {
+                    Ok(VOUCHERS) => answers::release(out),
+                    _ => release_candidates(out),
+                }
+            }
+        }
+    });
+}
+
+/// Called by OpenSSL with the octets of an extension that the peer sent.
+pub(crate) unsafe extern "C" fn parse(
+    ssl: *mut SSL,
+    number: c_uint,
+    context: c_uint,
+    octets: *const c_uchar,
+    length: usize,
+    _certificate: *mut X509,
+    place: usize,
+    alert: *mut c_int,
+    argument: *mut c_void,
+) -> c_int {
+    let is_request = context & SSL_EXT_CLIENT_HELLO != 0;
+    // A server goes on whatever happens here.
+    let outcome = guard(if is_request { Ok(()) } else { Err(SSL_AD_INTERNAL_ERROR) }, || {
+        let octets = if octets.is_null() {
+            &[]
+        } else {
+            // SAFETY: OpenSSL passes so many octets at that place.
+            unsafe { slice::from_raw_parts(octets, length) }
+        };
+        if is_request {
+            return match u16::try_from(number) {
+                Ok(VOUCHERS) if !octets.is_empty() => Err(SSL_AD_DECODE_ERROR),
+                _ => Ok(()),
+            };
+        }
+        // SAFETY: `context::attach` gave this argument.
+        let installation = unsafe { Installation::from_argument(argument) };
+        let functions = installation.ssl().ok_or(SSL_AD_INTERNAL_ERROR)?;
+        let index = installation.connection_index();
+        // OpenSSL does not refuse what nobody asked for in a Certificate, nor ours in a client's.
+        // SAFETY: OpenSSL passes a connection of its own.
+        unsafe {
+            let is_asked = u16::try_from(number) == Ok(VOUCHERS)
+                && functions.SSL_is_server(ssl) == 0
+                && connection::is_waiting(functions, ssl, index);
+            if !is_asked {
+                return Err(SSL_AD_UNSUPPORTED_EXTENSION);
+            }
+            if place != 0 {
+                return Err(SSL_AD_ILLEGAL_PARAMETER);
+            }
+            let answer = State::Answered(Box::new(Answer(octets.to_vec())));
+            if connection::put(functions, ssl, index, answer) { Ok(()) } else { Err(SSL_AD_INTERNAL_ERROR) }
+        }
+    });
+    match outcome {
+        Ok(()) => 1,
+        Err(reason) => {
+            if !alert.is_null() {
+                // SAFETY: OpenSSL passes a place for the alert.
+                unsafe { *alert = reason };
+            }
+            0
+        }
+    }
+}
+
+/// The client's empty request. A renegotiation, or a second ClientHello, begins anew.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SSL) -> c_int {
+    let Client::On(judge) = &installation.client else { return LEAVE_OUT };
+    // SAFETY: as the caller says.
+    unsafe {
+        if session::offers_ended(installation, judge, functions, ssl) {
+            return FAIL;
+        }
+        if connection::put(functions, ssl, installation.connection_index(), State::Asked) { SEND } else { FAIL }
+    }
+}
+
+/// The authorities of the pick, in clear, where the configuration says so.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+unsafe fn candidates(
+    installation: &'static Installation,
+    functions: &Ssl,
+    ssl: *mut SSL,
+) -> Option<(*const c_uchar, usize)> {
+    let Client::On(judge) = &installation.client else { return None };
+    // SAFETY: as the caller says.
+    let identity = unsafe { references::of_connection(&installation.crypto, functions, ssl) };
+    let octets = judge.candidates(&installation.log, &identity)?.into_boxed_slice();
+    let length = octets.len();
+    Some((Box::into_raw(octets).cast_const().cast(), length))
+}
+
+/// # Safety
+/// `octets` came from [`candidates`] and are not used afterwards.
+unsafe fn release_candidates(octets: *const c_uchar) {
+    // SAFETY: as the caller says; the extension begins with the length of the rest, in one octet.
+    unsafe {
+        let length = 1 + usize::from(*octets);
+        drop(Box::from_raw(ptr::slice_from_raw_parts_mut(octets.cast_mut(), length)));
+    }
+}
+
+/// The server's answer for the certificate that this handshake uses and the name that the client sent.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`, and `certificate` what it passed to the callback.
+unsafe fn answer(
+    installation: &'static Installation,
+    functions: &Ssl,
+    ssl: *mut SSL,
+    context: c_uint,
+    certificate: *mut X509,
+    place: usize,
+) -> Option<(*const c_uchar, usize)> {
+    let answers = installation.answers.as_ref()?;
+    // SAFETY: as the caller says; the name stays for the handshake.
+    unsafe {
+        if functions.SSL_is_server(ssl) == 0 {
+            return None;
+        }
+        let certificate = if context & SSL_EXT_TLS1_3_CERTIFICATE != 0 {
+            // Only the first entry of the message carries the answer.
+            (place == 0).then_some(certificate)?
+        } else if context & SSL_EXT_TLS1_2_SERVER_HELLO != 0 {
+            functions.SSL_get_certificate(ssl)
+        } else {
+            return None;
+        };
+        if certificate.is_null() {
+            return None;
+        }
+        let name = functions.SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME);
+        // A name that is no text is a name that nobody vouches for.
+        let name = if name.is_null() { None } else { Some(text(name).unwrap_or_default()) };
+        answers.find(&installation.crypto, &installation.log, certificate, name).map(answers::lend)
+    }
+}

@@ -1,0 +1,135 @@
+//! Every export and every callback is listed here, panics here, and says what it has to say then.
+#![allow(clippy::unwrap_used)]
+
+use std::ffi::{c_int, c_void};
+use std::path::Path;
+use std::{fs, ptr};
+
+use super::planted::with_panic;
+use crate::openssl::{SSL_AD_INTERNAL_ERROR, SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_3_CERTIFICATE};
+use crate::{connection, context, extension, module, provider, session, verify};
+
+/// Name, and what the call gives when it panics.
+fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
+    let null = ptr::null_mut::<c_void>();
+    let add = |context| {
+        let mut alert: c_int = 0;
+        // SAFETY: the planted panic comes before any pointer is used, but for the alert.
+        let outcome = unsafe {
+            with_panic(|| {
+                extension::add(
+                    ptr::null_mut(),
+                    0,
+                    context,
+                    ptr::null_mut(),
+                    null.cast(),
+                    ptr::null_mut(),
+                    0,
+                    &raw mut alert,
+                    null,
+                )
+            })
+        };
+        i64::from(outcome) * 1000 + i64::from(alert)
+    };
+    let parse = |context| {
+        let mut alert: c_int = 0;
+        // SAFETY: as above.
+        let outcome = unsafe {
+            with_panic(|| {
+                extension::parse(ptr::null_mut(), 0, context, ptr::null(), 0, ptr::null_mut(), 0, &raw mut alert, null)
+            })
+        };
+        i64::from(outcome) * 1000 + i64::from(alert)
+    };
+    let internal = i64::from(SSL_AD_INTERNAL_ERROR);
+    // SAFETY: the planted panic comes before any pointer is used.
+    unsafe {
+        vec![
+            ("OPENSSL_init", with_panic(|| module::OPENSSL_init(ptr::null_mut(), ptr::null())).into(), 1),
+            (
+                "OPENSSL_finish",
+                {
+                    with_panic(|| module::OPENSSL_finish(ptr::null_mut()));
+                    0
+                },
+                0,
+            ),
+            ("mecai_openssl_status", with_panic(|| module::mecai_openssl_status()).into(), 0),
+            ("mecai_openssl_version", with_panic(|| module::mecai_openssl_version()).is_null().into(), 0),
+            (
+                "OSSL_provider_init",
+                with_panic(|| provider::OSSL_provider_init(null, null.cast(), null.cast(), null.cast())).into(),
+                0,
+            ),
+            (
+                "new",
+                {
+                    with_panic(|| context::new(null, null, ptr::null_mut(), 0, 0, null));
+                    0
+                },
+                0,
+            ),
+            (
+                "free",
+                {
+                    with_panic(|| connection::free(null, null, ptr::null_mut(), 0, 0, null));
+                    0
+                },
+                0,
+            ),
+            (
+                "duplicate",
+                with_panic(|| connection::duplicate(ptr::null_mut(), ptr::null(), null.cast(), 0, 0, null)).into(),
+                0,
+            ),
+            // A client must not go on without its request; a server goes on without an answer.
+            ("add", add(SSL_EXT_CLIENT_HELLO), -1000 + internal),
+            ("add", add(SSL_EXT_TLS1_3_CERTIFICATE), 0),
+            ("parse", parse(SSL_EXT_TLS1_3_CERTIFICATE), internal),
+            ("parse", parse(SSL_EXT_CLIENT_HELLO), 1000),
+            (
+                "free",
+                {
+                    with_panic(|| extension::free(ptr::null_mut(), 0, 0, ptr::null(), null));
+                    0
+                },
+                0,
+            ),
+            ("verify", with_panic(|| verify::verify(ptr::null_mut(), null)).into(), 0),
+            (
+                "security",
+                with_panic(|| session::security::<0>(ptr::null(), ptr::null(), 0, 0, 0, null, null)).into(),
+                0,
+            ),
+        ]
+    }
+}
+
+#[test]
+fn a_panic_becomes_a_refusal() {
+    for (name, outcome, expected) in after_a_panic() {
+        assert_eq!(outcome, expected, "{name}");
+    }
+}
+
+#[test]
+fn every_function_that_c_calls_is_guarded_and_listed() {
+    let listed: Vec<&str> = after_a_panic().iter().map(|(name, ..)| *name).collect();
+    let mut found = 0;
+    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let program = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for (at, _) in program.match_indices("extern \"C\" fn ") {
+            let rest = &program[at + "extern \"C\" fn ".len()..];
+            let name: String = rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            let end = rest.find("\n}").unwrap_or(rest.len());
+            // The linker's walk over the objects has no caller in OpenSSL.
+            assert!(rest[..end].contains("guard("), "{name} in {} has no guard", path.display());
+            assert!(name == "collect" || listed.contains(&name.as_str()), "{name} in {} is not tested", path.display());
+            found += 1;
+        }
+    }
+    assert_eq!(found, 14, "functions that C calls");
+}

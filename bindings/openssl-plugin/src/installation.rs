@@ -1,0 +1,197 @@
+//! One OpenSSL that the module serves: its functions, the settings, and what the callbacks share.
+//!
+//! Every OpenSSL of the process has its own installation, in a slot that is filled once and never emptied: callbacks
+//! stay registered for as long as the process lives.
+
+use std::ffi::{c_int, c_void};
+use std::path::Path;
+use std::ptr;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::answers::Answers;
+use crate::config::{Section, Settings};
+use crate::error_queue::ErrorLibrary;
+use crate::judge::Judge;
+use crate::log::{Level, Log};
+use crate::object::Object;
+use crate::openssl::{CRYPTO_EX_INDEX_SSL, CRYPTO_EX_INDEX_SSL_CTX, Crypto, Security, Ssl};
+use crate::status::Status;
+use crate::{connection, context};
+
+/// How many OpenSSLs of one process are served; further ones are left alone.
+pub(crate) const SLOTS: usize = 4;
+
+static INSTALLED: [OnceLock<Installation>; SLOTS] = [const { OnceLock::new() }; SLOTS];
+
+/// What the callbacks of one OpenSSL work with.
+pub(crate) struct Installation {
+    pub(crate) crypto: Crypto,
+    pub(crate) client: Client,
+    pub(crate) answers: Option<Answers>,
+    pub(crate) log: Log,
+    pub(crate) errors: ErrorLibrary,
+    pub(crate) status: Status,
+    /// The security callback that every context had before ours.
+    pub(crate) earlier_security: OnceLock<Security>,
+    /// See [`Self::connection_index`].
+    connection_index: OnceLock<c_int>,
+    slot: usize,
+    object: Object,
+    ssl: OnceLock<Option<Ssl>>,
+}
+
+/// What happens to client handshakes.
+pub(crate) enum Client {
+    /// Nothing is asked or judged.
+    Off,
+    /// Vouchers are asked for and judged.
+    On(Box<Judge>),
+    /// Everything is refused, for this reason: the settings could not be read.
+    Broken(String),
+}
+
+impl Installation {
+    /// Installs the module in the OpenSSL that is part of `object`, unless that has been done or cannot be.
+    ///
+    /// Settings that cannot be read install a module that refuses: to give up would leave every client unprotected,
+    /// without anybody being told.
+    pub(crate) fn install(object: Object, crypto: Crypto, section: Result<Section, String>) {
+        static INSTALLING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = 0;
+        for taken in INSTALLED.iter().map_while(OnceLock::get) {
+            if taken.object.name() == object.name() {
+                return;
+            }
+            slot += 1;
+        }
+        let Some(place) = INSTALLED.get(slot) else { return };
+        let Some(installation) = Self::new(slot, object, crypto, section) else { return };
+        place.get_or_init(|| installation).register();
+    }
+
+    /// None if there is nothing to do in this program.
+    fn new(slot: usize, object: Object, crypto: Crypto, section: Result<Section, String>) -> Option<Self> {
+        let program = program();
+        let (log, settings) = match section {
+            Ok(section) => match Log::open(section.value("log"), &program) {
+                Ok(log) => (log, Settings::read(&section).map_err(|error| error.to_string())),
+                Err(error) => (Log::stderr(&program), Err(error)),
+            },
+            Err(error) => (Log::stderr(&program), Err(error)),
+        };
+        let (client, answers) = match settings {
+            Ok(settings) if settings.except.contains(&program) => return None,
+            Ok(settings) => {
+                let client = settings.client.map_or(Client::Off, |client| Client::On(Box::new(Judge::new(client))));
+                (client, settings.vouchers.map(Answers::new))
+            }
+            Err(error) => {
+                // Somebody has to be told, also where `log` says nothing or could not be read.
+                let told = if log.is_on() { &log } else { &Log::stderr(&program) };
+                let event =
+                    "the configuration could not be read: client handshakes are refused, servers show no vouchers";
+                told.event(Level::Warning, format_args!("{event}: {error}"));
+                (Client::Broken(error), None)
+            }
+        };
+        if matches!(client, Client::Off) && answers.is_none() {
+            return None;
+        }
+        Some(Self {
+            errors: ErrorLibrary::register(&crypto),
+            crypto,
+            client,
+            answers,
+            log,
+            status: Status::default(),
+            earlier_security: OnceLock::new(),
+            connection_index: OnceLock::new(),
+            slot,
+            object,
+            ssl: OnceLock::new(),
+        })
+    }
+
+    /// Asks OpenSSL to call us for every new SSL_CTX. libssl may not be there yet: Python's hashlib brings libcrypto
+    /// alone, and that reads the configuration.
+    fn register(&'static self) {
+        let argument = ptr::from_ref(self).cast_mut().cast::<c_void>();
+        // SAFETY: the callbacks have the types of their places, and `argument` lives as long as the process.
+        unsafe {
+            let connection = self.crypto.CRYPTO_get_ex_new_index(
+                CRYPTO_EX_INDEX_SSL,
+                0,
+                argument,
+                None,
+                Some(connection::duplicate),
+                Some(connection::free),
+            );
+            let _ = self.connection_index.set(connection);
+            let context = self.crypto.CRYPTO_get_ex_new_index(
+                CRYPTO_EX_INDEX_SSL_CTX,
+                0,
+                argument,
+                Some(context::new),
+                None,
+                None,
+            );
+            if connection < 0 || context < 0 {
+                self.log.event(Level::Warning, format_args!("OpenSSL has no room for the module: it does nothing"));
+            }
+        }
+    }
+
+    /// libssl's functions, looked up when the first SSL_CTX is made; none if they are hidden.
+    pub(crate) fn ssl(&self) -> Option<&Ssl> {
+        let find = || match Ssl::over(&self.crypto) {
+            Ok(ssl) => Some(ssl),
+            Err(error) => {
+                self.log.event(
+                    Level::Warning,
+                    format_args!("the module does nothing in {:?}: {error}", self.object.name()),
+                );
+                None
+            }
+        };
+        self.ssl.get_or_init(find).as_ref()
+    }
+
+    /// Where a connection's state is in the extra data of its SSL.
+    pub(crate) fn connection_index(&self) -> c_int {
+        // No SSL exists before `register` has set it.
+        self.connection_index.get().copied().unwrap_or(-1)
+    }
+
+    /// The slot, which a callback without an argument has as a constant.
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
+    }
+
+    /// The installation in `slot`.
+    pub(crate) fn at(slot: usize) -> Option<&'static Self> {
+        INSTALLED.get(slot)?.get()
+    }
+
+    /// The installation that a callback got back from OpenSSL.
+    ///
+    /// # Safety
+    /// `argument` is what [`Self::register`] or [`context::new`] gave to OpenSSL.
+    pub(crate) unsafe fn from_argument(argument: *mut c_void) -> &'static Self {
+        // SAFETY: it came from a reference to a static.
+        unsafe { &*argument.cast::<Self>() }
+    }
+
+    /// All installations of the process.
+    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
+        INSTALLED.iter().map_while(OnceLock::get)
+    }
+}
+
+/// The name of the program's file, as the key `except` names it.
+fn program() -> String {
+    let path = std::fs::read_link("/proc/self/exe").unwrap_or_default();
+    // An executable that was replaced since is shown with this appended.
+    let name = path.file_name().unwrap_or(Path::new("program").as_os_str()).to_string_lossy();
+    name.strip_suffix(" (deleted)").unwrap_or(&name).to_owned()
+}

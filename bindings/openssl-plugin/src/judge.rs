@@ -1,0 +1,199 @@
+//! The seam between OpenSSL and the core: what a handshake showed goes in, a verdict comes out.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mecai::Sha256;
+use mecai::authority_list::{Authority, ListKeys};
+use mecai::chain::Chain;
+use mecai::endorsement::AuthorityId;
+use mecai::extension;
+use mecai::host::Reference;
+use mecai::pick::{Pick, PickSecret};
+use mecai::policy::{AddressRule, Mode, Policy};
+use mecai::report::Event;
+use mecai::time::UnixTime;
+use mecai::verdict::{Code, Outcome, Verdict};
+use mecai::verify::{self, Client, Handshake, OwnVerification};
+use ring::digest;
+
+use crate::certificates::Certificates;
+use crate::config;
+use crate::list::WatchedList;
+use crate::log::Log;
+use crate::memory::Memory;
+use crate::references::Identity;
+use crate::session::Reason;
+
+/// What judges the client handshakes of a process. Any number of threads may use it at once.
+pub(crate) struct Judge {
+    policy: Policy,
+    fingerprint: Sha256,
+    disclose: bool,
+    reports: bool,
+    memory: Memory,
+    files: OnceLock<Files>,
+    /// Where [`Files`] come from.
+    authorities: PathBuf,
+    keys: ListKeys,
+}
+
+/// What is read when the first context is made: many processes load the module and never use TLS.
+struct Files {
+    list: WatchedList,
+    secret: Option<PickSecret>,
+}
+
+/// What a handshake showed, whose chain the program's own verification accepted.
+pub(crate) struct Shown<'a> {
+    pub(crate) verified: &'a Certificates,
+    pub(crate) meant: &'a Identity<'a>,
+    pub(crate) is_dane: bool,
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) answer: Option<&'a [u8]>,
+    pub(crate) now: UnixTime,
+}
+
+impl Shown<'_> {
+    /// The name that the verdict is about.
+    pub(crate) fn name(&self) -> Option<Reference<'_>> {
+        self.meant.name()
+    }
+
+    fn handshake<'a>(&'a self, own: OwnVerification<'a>, remembered: bool) -> Handshake<'a> {
+        Handshake {
+            own,
+            references: &self.meant.references,
+            sni: self.meant.sni,
+            peer: self.peer,
+            // Behind proxies and in containers the port of the socket is not the one that was meant.
+            port: None,
+            answer: self.answer,
+            remembered,
+            now: self.now,
+        }
+    }
+}
+
+impl Judge {
+    /// Touches no file yet.
+    pub(crate) fn new(settings: config::Client) -> Self {
+        let config::Client { policy, authorities, keys, disclose, state, reports } = settings;
+        let mut fingerprint = [0; 32];
+        let text = format!("{policy:?} {keys:?}");
+        fingerprint.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+        let memory = Memory::new(state);
+        Self { policy, fingerprint, disclose, reports, memory, files: OnceLock::new(), authorities, keys }
+    }
+
+    /// Reads the list and the secret, if that has not been done: while the program still may, before it changes its
+    /// user or its root directory.
+    pub(crate) fn prepare(&self, log: &Log) {
+        self.files(log);
+    }
+
+    /// Stands for the policy: sessions that were judged by another are not resumed.
+    pub(crate) fn fingerprint(&self) -> &Sha256 {
+        &self.fingerprint
+    }
+
+    /// Whether the ClientHello names the picked authorities.
+    pub(crate) fn discloses(&self) -> bool {
+        self.disclose
+    }
+
+    /// Whether the peer's address plays a part.
+    pub(crate) fn compares_addresses(&self) -> bool {
+        self.policy.addresses != AddressRule::Ignore
+    }
+
+    /// Judges a handshake.
+    pub(crate) fn judge(&self, log: &Log, shown: &Shown<'_>) -> Verdict {
+        let files = self.files(log);
+        let current = files.list.current(log);
+        let client = Client { policy: &self.policy, list: current.list.as_ref(), secret: files.secret.as_ref() };
+        let chain = if shown.is_dane { None } else { Chain::from_der(shown.verified.iter()).ok() };
+        let own = match &chain {
+            _ if shown.is_dane => OwnVerification::Dane,
+            Some(chain) => OwnVerification::Accepted(chain),
+            None => OwnVerification::Refused,
+        };
+        let verdict = verify::verify(&client, &shown.handshake(own, false));
+        // Only where it matters is the host's file looked at.
+        let may_be_remembered = self.policy.mode == Mode::Opportunistic && verdict.outcome() == Outcome::Unvouched;
+        if may_be_remembered && self.is_remembered(log, shown.name(), shown.now) {
+            return verify::verify(&client, &shown.handshake(own, true));
+        }
+        verdict
+    }
+
+    /// Keeps what outlives the handshake: the promise of a site, the evidence of an alarm. `served` gives the chain as
+    /// the server sent it.
+    pub(crate) fn keep(&self, log: &Log, shown: &Shown<'_>, verdict: &Verdict, served: impl FnOnce() -> Certificates) {
+        if let Some(stay) = verdict.admission().and_then(|admission| admission.stay.as_ref())
+            && self.policy.mode == Mode::Opportunistic
+        {
+            self.memory.remember(stay, shown.now, log);
+        }
+        if self.reports && verdict.wants_report() {
+            let served = served();
+            let chain: Vec<&[u8]> = served.iter().collect();
+            let event = Event {
+                answer: shown.answer,
+                chain: &chain,
+                // An accepted handshake is reported for the address alone.
+                code: if verdict.cause().is_some() { verdict.code() } else { Code::AddressNotSeen },
+                host: &shown.name().map_or_else(String::new, |name| name.to_string()),
+                at: shown.now,
+                peer: shown.peer,
+                port: None,
+                region: self.policy.region.as_deref(),
+            };
+            self.memory.spool(&event, log);
+        }
+    }
+
+    /// Whether a session that was marked for this reason may still be resumed with this server.
+    pub(crate) fn resumes(&self, log: &Log, reason: Reason, meant: &Identity<'_>) -> bool {
+        match (reason, self.policy.mode) {
+            (Reason::Accepted | Reason::Exempt, _) | (Reason::Unvouched, Mode::Observe) => true,
+            (Reason::Unvouched, Mode::Require) => false,
+            (Reason::Unvouched, Mode::Opportunistic) => !self.is_remembered(log, meant.name(), now()),
+        }
+    }
+
+    /// The extension that names the authorities of the pick; none if there is no pick, or it does not fit.
+    pub(crate) fn candidates(&self, log: &Log, meant: &Identity<'_>) -> Option<Vec<u8>> {
+        let files = self.files(log);
+        let secret = files.secret.as_ref()?;
+        let current = files.list.current(log);
+        let list = current.list.as_ref().ok()?;
+        let now = now();
+        let name = meant.name()?.to_string();
+        let region = self.policy.region.as_deref();
+        let pick = Pick::draw(list, secret, &name, self.policy.quorum.candidates(), region, now);
+        let operators = pick.operators().iter().filter_map(|operator| list.operators().get(*operator));
+        let authorities = operators.flat_map(|operator| &operator.authorities);
+        let usable = |authority: &&Authority| authority.is_valid(now) && authority.public_key.algorithm().is_some();
+        let ids: Vec<AuthorityId> = authorities.filter(usable).map(|authority| *authority.public_key.id()).collect();
+        extension::write_candidates(&ids)
+    }
+
+    fn files(&self, log: &Log) -> &Files {
+        self.files.get_or_init(|| Files {
+            secret: self.memory.secret(log),
+            list: WatchedList::open(self.authorities.clone(), self.keys.clone(), self.memory.state().cloned(), log),
+        })
+    }
+
+    fn is_remembered(&self, log: &Log, name: Option<Reference<'_>>, now: UnixTime) -> bool {
+        name.is_some_and(|name| self.memory.is_remembered(&name.to_string(), now, log))
+    }
+}
+
+/// The time by this machine's clock.
+pub(crate) fn now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}

@@ -1,0 +1,93 @@
+//! What a client keeps between handshakes and processes: its secret, the promises of sites, and reports.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mecai::pick::PickSecret;
+use mecai::report::{Event, Report};
+use mecai::state::{Memory as Promised, Spooled, State, StateError};
+use mecai::time::UnixTime;
+use mecai::verdict::Stay;
+
+use crate::log::{Level, Log};
+
+const MACHINE_ID: &str = "/etc/machine-id";
+
+/// The state directory, if one is configured.
+pub(crate) struct Memory {
+    state: Option<State>,
+    /// Stands for the promise that was kept last, so that not every handshake opens its file.
+    last_promise: AtomicU64,
+}
+
+impl Memory {
+    /// What is kept in this directory; nothing without one.
+    pub(crate) fn new(directory: Option<PathBuf>) -> Self {
+        Self { state: directory.map(State::new), last_promise: AtomicU64::new(0) }
+    }
+
+    /// The directory.
+    pub(crate) fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// What picks are drawn by; none without a secret that is this user's alone and this machine's (spec 7).
+    pub(crate) fn secret(&self, log: &Log) -> Option<PickSecret> {
+        let state = self.state.as_ref()?;
+        let secret = state.secret().map_err(|error| tell(log, "picks have no secret", &error)).ok()?;
+        match std::fs::read_to_string(MACHINE_ID) {
+            Ok(id) if !id.trim().is_empty() => Some(PickSecret::new(&secret, &id)),
+            Ok(_) => {
+                log.event(Level::Warning, format_args!("picks have no secret: {MACHINE_ID} is empty"));
+                None
+            }
+            Err(error) => {
+                log.event(Level::Warning, format_args!("picks have no secret: {MACHINE_ID}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Whether this host has promised to go on showing vouchers.
+    pub(crate) fn is_remembered(&self, name: &str, now: UnixTime, log: &Log) -> bool {
+        let Some(state) = &self.state else { return false };
+        let promised = state.remembered(name, now);
+        if let Promised::Unreadable(error) = &promised {
+            tell(log, "what cannot be read counts as a promise to show vouchers", error);
+        }
+        promised.is_remembered()
+    }
+
+    /// Keeps the promise of a site.
+    pub(crate) fn remember(&self, stay: &Stay, now: UnixTime, log: &Log) {
+        let Some(state) = &self.state else { return };
+        let mut hasher = DefaultHasher::new();
+        (&stay.host, stay.produced_at.0, stay.days).hash(&mut hasher);
+        let promise = hasher.finish();
+        if self.last_promise.load(Ordering::Relaxed) == promise {
+            return;
+        }
+        match state.remember(stay, now) {
+            Ok(_) => self.last_promise.store(promise, Ordering::Relaxed),
+            Err(error) => tell(log, "a promise to show vouchers was not kept", &error),
+        }
+    }
+
+    /// Keeps the evidence of an event until somebody submits it.
+    pub(crate) fn spool(&self, event: &Event<'_>, log: &Log) {
+        let Some(state) = &self.state else { return };
+        match state.spool(&Report::new(event)) {
+            Ok(Spooled::Written | Spooled::Known) => {}
+            Ok(Spooled::Full) => {
+                let directory = state.path().display();
+                log.event(Level::Warning, format_args!("a report was dropped: the spool in {directory} is full"));
+            }
+            Err(error) => tell(log, "a report was dropped", &error),
+        }
+    }
+}
+
+fn tell(log: &Log, event: &str, error: &StateError) {
+    log.event(Level::Warning, format_args!("{event}: {error}"));
+}

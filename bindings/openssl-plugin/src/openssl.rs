@@ -1,0 +1,306 @@
+//! The functions of OpenSSL that the module uses, found at run time in the OpenSSL that called it.
+//!
+//! Only functions, never the layout of a structure, except the two that OpenSSL's public headers fix for modules:
+//! `CONF_VALUE` and `ERR_STRING_DATA`. What is not in every release from 1.1.1 to 4 is optional.
+
+// The names are OpenSSL's own, so that they can be looked up in its manual.
+#![allow(non_snake_case, clippy::upper_case_acronyms)]
+
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
+use std::mem;
+
+use crate::object::{Handle, Object};
+
+macro_rules! opaque {
+    ($($name:ident)*) => {
+        $(
+            /// Known to OpenSSL alone.
+            #[repr(C)]
+            pub(crate) struct $name([u8; 0]);
+        )*
+    };
+}
+
+opaque! { SSL SSL_CTX SSL_SESSION X509 X509_STORE_CTX X509_VERIFY_PARAM CONF CONF_METHOD CONF_IMODULE CRYPTO_EX_DATA
+EVP_PKEY OPENSSL_STACK }
+
+/// One line of a configuration section.
+#[repr(C)]
+pub(crate) struct CONF_VALUE {
+    pub(crate) section: *mut c_char,
+    pub(crate) name: *mut c_char,
+    pub(crate) value: *mut c_char,
+}
+
+/// A number and its text in an error library; OpenSSL writes the library's number into `error`.
+#[repr(C)]
+pub(crate) struct ERR_STRING_DATA {
+    pub(crate) error: c_ulong,
+    pub(crate) string: *const c_char,
+}
+
+pub(crate) const CRYPTO_EX_INDEX_SSL: c_int = 0;
+pub(crate) const CRYPTO_EX_INDEX_SSL_CTX: c_int = 1;
+pub(crate) const SSL_AD_DECODE_ERROR: c_int = 50;
+pub(crate) const SSL_AD_ILLEGAL_PARAMETER: c_int = 47;
+pub(crate) const SSL_AD_INTERNAL_ERROR: c_int = 80;
+pub(crate) const SSL_AD_UNSUPPORTED_EXTENSION: c_int = 110;
+pub(crate) const SSL_EXT_IGNORE_ON_RESUMPTION: c_uint = 0x0040;
+pub(crate) const SSL_EXT_CLIENT_HELLO: c_uint = 0x0080;
+pub(crate) const SSL_EXT_TLS1_2_SERVER_HELLO: c_uint = 0x0100;
+pub(crate) const SSL_EXT_TLS1_3_CERTIFICATE: c_uint = 0x1000;
+pub(crate) const SSL_OP_NO_RX_CERTIFICATE_COMPRESSION: u64 = 1 << 33;
+pub(crate) const SSL_SECOP_SIGALG_CHECK: c_int = 13 | 5 << 16;
+pub(crate) const SSL_SECOP_VERSION: c_int = 9;
+pub(crate) const SSL_VERIFY_NONE: c_int = 0;
+pub(crate) const TLSEXT_NAMETYPE_HOST_NAME: c_int = 0;
+pub(crate) const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
+pub(crate) const X509_V_OK: c_int = 0;
+
+pub(crate) type NewOrFree = unsafe extern "C" fn(
+    parent: *mut c_void,
+    value: *mut c_void,
+    data: *mut CRYPTO_EX_DATA,
+    index: c_int,
+    number: c_long,
+    argument: *mut c_void,
+);
+pub(crate) type Duplicate = unsafe extern "C" fn(
+    to: *mut CRYPTO_EX_DATA,
+    from: *const CRYPTO_EX_DATA,
+    value: *mut *mut c_void,
+    index: c_int,
+    number: c_long,
+    argument: *mut c_void,
+) -> c_int;
+pub(crate) type AddExtension = unsafe extern "C" fn(
+    ssl: *mut SSL,
+    number: c_uint,
+    context: c_uint,
+    out: *mut *const c_uchar,
+    out_length: *mut usize,
+    certificate: *mut X509,
+    place: usize,
+    alert: *mut c_int,
+    argument: *mut c_void,
+) -> c_int;
+pub(crate) type FreeExtension =
+    unsafe extern "C" fn(ssl: *mut SSL, number: c_uint, context: c_uint, out: *const c_uchar, argument: *mut c_void);
+pub(crate) type ParseExtension = unsafe extern "C" fn(
+    ssl: *mut SSL,
+    number: c_uint,
+    context: c_uint,
+    octets: *const c_uchar,
+    length: usize,
+    certificate: *mut X509,
+    place: usize,
+    alert: *mut c_int,
+    argument: *mut c_void,
+) -> c_int;
+pub(crate) type VerifyCertificate = unsafe extern "C" fn(store: *mut X509_STORE_CTX, argument: *mut c_void) -> c_int;
+pub(crate) type Security = unsafe extern "C" fn(
+    ssl: *const SSL,
+    context: *const SSL_CTX,
+    operation: c_int,
+    bits: c_int,
+    number: c_int,
+    other: *mut c_void,
+    argument: *mut c_void,
+) -> c_int;
+
+macro_rules! c_name {
+    ($name:ident) => {
+        const {
+            match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                Ok(name) => name,
+                Err(_) => panic!("an identifier holds no NUL"),
+            }
+        }
+    };
+}
+
+macro_rules! functions {
+    (
+        $(#[$table_doc:meta])* $table:ident:
+        required { $(fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)* }
+        optional { $(fn $extra:ident($($extra_type:ty),* $(; $dots:tt)?) $(-> $extra_result:ty)?;)* }
+    ) => {
+        $(#[$table_doc])*
+        pub(crate) struct $table {
+            $($name: unsafe extern "C" fn($($type),*) $(-> $result)?,)*
+            $(pub(crate) $extra: Option<unsafe extern "C" fn($($extra_type,)* $($dots)?) $(-> $extra_result)?>,)*
+        }
+
+        impl $table {
+            /// Looks every function up by `find`; the error is the name of a required one that is not there.
+            fn resolve(find: impl Fn(&CStr) -> Option<*mut c_void>) -> Result<Self, &'static str> {
+                // SAFETY: OpenSSL exports under these names functions of these types, in every release that has them.
+                unsafe {
+                    Ok(Self {
+                        $($name: mem::transmute::<*mut c_void, unsafe extern "C" fn($($type),*) $(-> $result)?>(
+                            find(c_name!($name)).ok_or(stringify!($name))?,
+                        ),)*
+                        $($extra: find(c_name!($extra)).map(|address| mem::transmute::<
+                            *mut c_void,
+                            unsafe extern "C" fn($($extra_type,)* $($dots)?) $(-> $extra_result)?,
+                        >(address)),)*
+                    })
+                }
+            }
+
+            $(
+                /// As in OpenSSL's manual.
+                #[allow(clippy::too_many_arguments)]
+                pub(crate) unsafe fn $name(&self, $($argument: $type),*) $(-> $result)? {
+                    // SAFETY: the caller keeps what OpenSSL's manual asks of this function.
+                    unsafe { (self.$name)($($argument),*) }
+                }
+            )*
+        }
+    };
+}
+
+functions! {
+    /// What libcrypto gives.
+    Crypto:
+    required {
+        fn CONF_imodule_get_value(module: *const CONF_IMODULE) -> *const c_char;
+        fn CRYPTO_free(octets: *mut c_void, file: *const c_char, line: c_int);
+        fn CRYPTO_get_ex_new_index(class: c_int, number: c_long, argument: *mut c_void, new: Option<NewOrFree>,
+            duplicate: Option<Duplicate>, free: Option<NewOrFree>) -> c_int;
+        fn ERR_get_next_error_library() -> c_int;
+        fn ERR_load_strings(library: c_int, strings: *mut ERR_STRING_DATA) -> c_int;
+        fn ERR_pop_to_mark() -> c_int;
+        fn ERR_set_mark() -> c_int;
+        fn NCONF_free(file: *mut CONF);
+        fn NCONF_get_section(file: *const CONF, section: *const c_char) -> *mut OPENSSL_STACK;
+        fn NCONF_load(file: *mut CONF, path: *const c_char, line: *mut c_long) -> c_int;
+        fn NCONF_new(method: *mut CONF_METHOD) -> *mut CONF;
+        fn OPENSSL_sk_num(stack: *const OPENSSL_STACK) -> c_int;
+        fn OPENSSL_sk_value(stack: *const OPENSSL_STACK, place: c_int) -> *mut c_void;
+        fn OpenSSL_version_num() -> c_ulong;
+        fn X509_STORE_CTX_get0_chain(store: *const X509_STORE_CTX) -> *mut OPENSSL_STACK;
+        fn X509_STORE_CTX_get0_param(store: *const X509_STORE_CTX) -> *mut X509_VERIFY_PARAM;
+        fn X509_STORE_CTX_get0_untrusted(store: *const X509_STORE_CTX) -> *mut OPENSSL_STACK;
+        fn X509_STORE_CTX_get_error(store: *const X509_STORE_CTX) -> c_int;
+        fn X509_STORE_CTX_get_ex_data(store: *const X509_STORE_CTX, index: c_int) -> *mut c_void;
+        fn X509_STORE_CTX_set_error(store: *mut X509_STORE_CTX, error: c_int);
+        fn X509_verify_cert(store: *mut X509_STORE_CTX) -> c_int;
+        fn i2d_X509(certificate: *const X509, out: *mut *mut c_uchar) -> c_int;
+    }
+    optional {
+        // From 3.0.
+        fn ERR_new();
+        fn ERR_set_debug(*const c_char, c_int, *const c_char);
+        fn ERR_set_error(c_int, c_int, *const c_char; ...);
+        fn X509_VERIFY_PARAM_get0_host(*mut X509_VERIFY_PARAM, c_int) -> *mut c_char;
+        fn X509_VERIFY_PARAM_get1_ip_asc(*mut X509_VERIFY_PARAM) -> *mut c_char;
+        // Before 3.0.
+        fn ERR_add_error_data(c_int; ...);
+        fn ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
+    }
+}
+
+functions! {
+    /// What libssl gives.
+    Ssl:
+    required {
+        fn SSL_CTX_add_custom_ext(context: *mut SSL_CTX, number: c_uint, flags: c_uint, add: Option<AddExtension>,
+            free: Option<FreeExtension>, add_argument: *mut c_void, parse: Option<ParseExtension>,
+            parse_argument: *mut c_void) -> c_int;
+        fn SSL_CTX_get_security_callback(context: *const SSL_CTX) -> Option<Security>;
+        fn SSL_CTX_has_client_custom_ext(context: *const SSL_CTX, number: c_uint) -> c_int;
+        fn SSL_CTX_remove_session(context: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int;
+        fn SSL_CTX_set_cert_verify_callback(context: *mut SSL_CTX, verify: Option<VerifyCertificate>,
+            argument: *mut c_void);
+        fn SSL_CTX_set_options(context: *mut SSL_CTX, options: u64) -> u64;
+        fn SSL_CTX_set_security_callback(context: *mut SSL_CTX, security: Option<Security>);
+        fn SSL_SESSION_get0_ticket_appdata(session: *mut SSL_SESSION, data: *mut *mut c_void,
+            length: *mut usize) -> c_int;
+        fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
+        fn SSL_SESSION_set1_ticket_appdata(session: *mut SSL_SESSION, data: *const c_void, length: usize) -> c_int;
+        fn SSL_SESSION_set_max_early_data(session: *mut SSL_SESSION, octets: u32) -> c_int;
+        fn SSL_get0_dane_authority(ssl: *mut SSL, certificate: *mut *mut X509, key: *mut *mut EVP_PKEY) -> c_int;
+        fn SSL_get0_param(ssl: *mut SSL) -> *mut X509_VERIFY_PARAM;
+        fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX;
+        fn SSL_get_certificate(ssl: *const SSL) -> *mut X509;
+        fn SSL_get_ex_data(ssl: *const SSL, index: c_int) -> *mut c_void;
+        fn SSL_get_ex_data_X509_STORE_CTX_idx() -> c_int;
+        fn SSL_get_fd(ssl: *const SSL) -> c_int;
+        fn SSL_get_servername(ssl: *const SSL, kind: c_int) -> *const c_char;
+        fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION;
+        fn SSL_get_verify_mode(ssl: *const SSL) -> c_int;
+        fn SSL_in_before(ssl: *const SSL) -> c_int;
+        fn SSL_is_server(ssl: *const SSL) -> c_int;
+        fn SSL_set_ex_data(ssl: *mut SSL, index: c_int, value: *mut c_void) -> c_int;
+    }
+    optional {}
+}
+
+/// Why an OpenSSL cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// It hides its names, as programs do that carry a private copy.
+    #[error("its OpenSSL hides {0}")]
+    Hidden(&'static str),
+    /// No library that gives the SSL functions is mapped over this libcrypto.
+    #[error("no libssl is there that uses its libcrypto")]
+    NoSsl,
+}
+
+impl Crypto {
+    /// The functions of `object`, which called; refused if any would come from another object.
+    pub(crate) fn of(object: &Object) -> Result<Self, Unusable> {
+        let handle = object.open().ok_or(Unusable::Hidden("the object itself"))?;
+        let own = |name: &CStr| handle.symbol(name).filter(|address| object.contains(address.addr()));
+        let functions = Self::resolve(own).map_err(Unusable::Hidden)?;
+        handle.keep();
+        Ok(functions)
+    }
+
+    /// Whether the release is at least `major.minor`.
+    pub(crate) fn is_at_least(&self, major: c_ulong, minor: c_ulong) -> bool {
+        // SAFETY: takes and gives a number.
+        let number = unsafe { self.OpenSSL_version_num() };
+        number >> 20 >= (major << 8 | minor)
+    }
+
+    fn is_seen_by(&self, handle: &Handle) -> bool {
+        handle.symbol(c"CRYPTO_get_ex_new_index").map(|address| address.addr())
+            == Some(self.CRYPTO_get_ex_new_index as *const () as usize)
+    }
+}
+
+impl Ssl {
+    /// The libssl that works over `crypto`: in the same object, or in one that takes its libcrypto functions from it.
+    pub(crate) fn over(crypto: &Crypto) -> Result<Self, Unusable> {
+        let objects = Object::all();
+        let mut found = Err(Unusable::NoSsl);
+        for handle in objects.iter().filter_map(Object::open).filter(|handle| crypto.is_seen_by(handle)) {
+            let Some(address) = handle.symbol(c"SSL_CTX_add_custom_ext") else { continue };
+            let Some(object) = objects.iter().find(|object| object.contains(address.addr())) else { continue };
+            let own = |name: &CStr| handle.symbol(name).filter(|address| object.contains(address.addr()));
+            match Self::resolve(own) {
+                Ok(functions) => {
+                    // The library of the functions, and not only an object that depends on it, must stay.
+                    object.open().ok_or(Unusable::NoSsl)?.keep();
+                    return Ok(functions);
+                }
+                Err(name) => found = Err(Unusable::Hidden(name)),
+            }
+        }
+        found
+    }
+}
+
+/// The text that OpenSSL points to, if there is one and it is UTF-8.
+///
+/// # Safety
+/// `text` is NULL or ends with a NUL, and stays unchanged for `'a`.
+pub(crate) unsafe fn text<'a>(text: *const c_char) -> Option<&'a str> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: the caller vouches for a string that ends with a NUL and stays.
+    unsafe { CStr::from_ptr(text) }.to_str().ok()
+}

@@ -1,0 +1,290 @@
+//! Sessions: a mark says until when a resumption needs no new judgement (spec 8, "Sessions").
+//!
+//! A resumed handshake runs neither the parse nor the verify callback. So a session that may not be resumed is taken
+//! from OpenSSL before the ClientHello is written; the security callback is the only one that runs that early.
+
+use std::ffi::{c_int, c_void};
+use std::{ptr, slice};
+
+use mecai::time::UnixTime;
+use mecai::verdict::{Outcome, Verdict};
+use ring::digest;
+
+use crate::connection;
+use crate::guard::guard;
+use crate::installation::{Client, Installation, SLOTS};
+use crate::judge::{Judge, now};
+use crate::log::Level;
+use crate::openssl::{SSL, SSL_CTX, SSL_SECOP_SIGALG_CHECK, SSL_SECOP_VERSION, SSL_SESSION, Security, Ssl};
+use crate::references::{self, Identity};
+
+const MAGIC: &[u8; 6] = b"mecai1";
+const MARK_LENGTH: usize = 31;
+
+/// What the session of a judged handshake carries in its application data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Why it may be resumed.
+    pub(crate) reason: Reason,
+    /// The last second at which it may.
+    pub(crate) until: UnixTime,
+    /// Which server was meant, and under which policy.
+    pub(crate) identity: [u8; 16],
+}
+
+/// Why a session may be resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Reason {
+    Accepted = 1,
+    Exempt = 2,
+    Unvouched = 3,
+}
+
+impl Mark {
+    /// The mark for a handshake with this verdict; none if it was refused.
+    fn new(verdict: &Verdict, identity: [u8; 16]) -> Option<Self> {
+        let (reason, until) = match verdict.outcome() {
+            Outcome::Accepted => (Reason::Accepted, verdict.admission()?.until),
+            Outcome::Exempt => (Reason::Exempt, UnixTime::MAX),
+            Outcome::Unvouched => (Reason::Unvouched, UnixTime::MAX),
+            Outcome::Refused => return None,
+        };
+        Some(Self { reason, until, identity })
+    }
+
+    fn to_octets(self) -> [u8; MARK_LENGTH] {
+        let mut octets = [0; MARK_LENGTH];
+        octets[..6].copy_from_slice(MAGIC);
+        octets[6] = self.reason as u8;
+        octets[7..15].copy_from_slice(&self.until.0.to_be_bytes());
+        octets[15..].copy_from_slice(&self.identity);
+        octets
+    }
+
+    fn from_octets(octets: &[u8]) -> Option<Self> {
+        let octets = <&[u8; MARK_LENGTH]>::try_from(octets).ok()?.strip_prefix(MAGIC)?;
+        let (reason, rest) = octets.split_first()?;
+        let (until, identity) = rest.split_first_chunk::<8>()?;
+        let reason = match reason {
+            1 => Reason::Accepted,
+            2 => Reason::Exempt,
+            3 => Reason::Unvouched,
+            _ => return None,
+        };
+        Some(Self { reason, until: UnixTime(u64::from_be_bytes(*until)), identity: identity.try_into().ok()? })
+    }
+}
+
+/// Stands for the server that is meant and the policy that judges.
+pub(crate) fn identity(policy: &[u8], meant: &Identity<'_>) -> [u8; 16] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(policy);
+    let mut field = |text: &str| {
+        context.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(text.to_ascii_lowercase().as_bytes());
+    };
+    field(meant.sni.unwrap_or(""));
+    for reference in &meant.references {
+        field(&reference.to_string());
+    }
+    let mut identity = [0; 16];
+    identity.copy_from_slice(&context.finish().as_ref()[..16]);
+    identity
+}
+
+/// Marks the session of a handshake that goes on; its tickets carry the mark too.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`, in its verify callback.
+pub(crate) unsafe fn mark(
+    installation: &Installation,
+    judge: &Judge,
+    functions: &Ssl,
+    ssl: *mut SSL,
+    verdict: &Verdict,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let meant = references::of_connection(&installation.crypto, functions, ssl);
+        let Some(mark) = Mark::new(verdict, identity(judge.fingerprint(), &meant)) else { return };
+        let session = functions.SSL_get_session(ssl);
+        if !session.is_null() {
+            let octets = mark.to_octets();
+            // Without a mark the session will not be resumed: nothing more to do if OpenSSL has no memory.
+            functions.SSL_SESSION_set1_ticket_appdata(session, octets.as_ptr().cast(), octets.len());
+        }
+    }
+}
+
+/// Whether the ClientHello that is being written offers a session that may not be resumed: the second line, should
+/// the program have put its own security callback in place of ours.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+pub(crate) unsafe fn offers_ended(installation: &Installation, judge: &Judge, functions: &Ssl, ssl: *mut SSL) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        let session = functions.SSL_get_session(ssl);
+        !session.is_null()
+            && functions.SSL_SESSION_is_resumable(session) == 1
+            && !may_resume(installation, judge, functions, ssl, session)
+    }
+}
+
+/// # Safety
+/// `session` is the session of `ssl`, a connection of the OpenSSL of `installation`.
+unsafe fn may_resume(
+    installation: &Installation,
+    judge: &Judge,
+    functions: &Ssl,
+    ssl: *mut SSL,
+    session: *mut SSL_SESSION,
+) -> bool {
+    // SAFETY: as the caller says; OpenSSL gives the octets that the session keeps.
+    unsafe {
+        let (mut data, mut length) = (ptr::null_mut::<c_void>(), 0);
+        if functions.SSL_SESSION_get0_ticket_appdata(session, &raw mut data, &raw mut length) != 1 || data.is_null() {
+            return false;
+        }
+        let Some(mark) = Mark::from_octets(slice::from_raw_parts(data.cast(), length)) else { return false };
+        let meant = references::of_connection(&installation.crypto, functions, ssl);
+        mark.identity == identity(judge.fingerprint(), &meant)
+            && now() <= mark.until
+            && judge.resumes(&installation.log, mark.reason, &meant)
+    }
+}
+
+/// Chains the security callback of a new context, which tells when a client's handshake begins.
+///
+/// # Safety
+/// `context` is a context of the OpenSSL of `installation`.
+pub(crate) unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: *mut SSL_CTX) {
+    const CALLBACKS: [Security; SLOTS] = [security::<0>, security::<1>, security::<2>, security::<3>];
+    // SAFETY: as the caller says.
+    unsafe {
+        let Some(earlier) = functions.SSL_CTX_get_security_callback(context) else { return };
+        // All new contexts have OpenSSL's own; where somebody put another there, the second line has to do.
+        let known = *installation.earlier_security.get_or_init(|| earlier);
+        if known as usize == earlier as usize {
+            functions.SSL_CTX_set_security_callback(context, CALLBACKS.get(installation.slot()).copied());
+        }
+    }
+}
+
+/// Called by OpenSSL to ask whether something is secure enough. The answer is OpenSSL's own.
+pub(crate) unsafe extern "C" fn security<const SLOT: usize>(
+    ssl: *const SSL,
+    context: *const SSL_CTX,
+    operation: c_int,
+    bits: c_int,
+    number: c_int,
+    other: *mut c_void,
+    argument: *mut c_void,
+) -> c_int {
+    let installation = Installation::at(SLOT);
+    guard((), || {
+        if let Some(installation) = installation
+            && !ssl.is_null()
+            && matches!(operation, SSL_SECOP_VERSION | SSL_SECOP_SIGALG_CHECK)
+        {
+            // SAFETY: OpenSSL passes a connection of its own.
+            unsafe { notice(installation, ssl.cast_mut(), operation) };
+        }
+    });
+    match installation.and_then(|installation| installation.earlier_security.get()) {
+        // SAFETY: this is the callback that was there, with the arguments that were meant for it.
+        Some(earlier) => unsafe { earlier(ssl, context, operation, bits, number, other, argument) },
+        None => 0,
+    }
+}
+
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+unsafe fn notice(installation: &Installation, ssl: *mut SSL, operation: c_int) {
+    let Some(functions) = installation.ssl() else { return };
+    // SAFETY: as the caller says.
+    unsafe {
+        if functions.SSL_is_server(ssl) != 0 {
+            return;
+        }
+        if operation == SSL_SECOP_VERSION {
+            if functions.SSL_in_before(ssl) == 1 {
+                take_ended(installation, functions, ssl);
+            }
+        } else if connection::is_unverified(functions, ssl, installation.connection_index())
+            && installation.status.note_replaced()
+        {
+            // The signature is checked after the chain: by now our verify callback would have run.
+            let event = "the program verifies certificates by itself: its handshakes are not judged";
+            installation.log.event(Level::Warning, format_args!("{event}"));
+        }
+    }
+}
+
+/// Takes a session from a handshake that begins, unless it may be resumed; and early data from one that may.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`, before its handshake.
+unsafe fn take_ended(installation: &Installation, functions: &Ssl, ssl: *mut SSL) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let session = functions.SSL_get_session(ssl);
+        if session.is_null() {
+            return;
+        }
+        let may_resume = match &installation.client {
+            Client::On(judge) => may_resume(installation, judge, functions, ssl, session),
+            Client::Broken(_) => false,
+            Client::Off => return,
+        };
+        if may_resume {
+            functions.SSL_SESSION_set_max_early_data(session, 0);
+        } else {
+            functions.SSL_CTX_remove_session(functions.SSL_get_SSL_CTX(ssl), session);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use mecai::host::Reference;
+
+    use super::*;
+
+    #[test]
+    fn marks_there_and_back() {
+        let mark = Mark { reason: Reason::Exempt, until: UnixTime(1_800_000_000), identity: [7; 16] };
+        let octets = mark.to_octets();
+        assert_eq!(Mark::from_octets(&octets), Some(mark));
+        for end in 0..octets.len() {
+            assert_eq!(Mark::from_octets(&octets[..end]), None);
+        }
+        for (place, value) in [(0, b'M'), (6, 0), (6, 4)] {
+            let mut wrong = octets;
+            wrong[place] = value;
+            assert_eq!(Mark::from_octets(&wrong), None);
+        }
+    }
+
+    #[test]
+    fn an_identity_is_of_one_server_and_one_policy() {
+        let of = |policy: &str, sni, hosts: &[&'static str]| {
+            let references = hosts.iter().map(|host| Reference::parse(host)).collect();
+            identity(policy.as_bytes(), &Identity { references, sni })
+        };
+        let all = [
+            of("policy", Some("a.example"), &["a.example"]),
+            of("policy", Some("b.example"), &["a.example"]),
+            of("policy", Some("a.example"), &["b.example"]),
+            of("policy", None, &["a.example"]),
+            of("policy", Some("a.example"), &["a.example", "b.example"]),
+            of("other", Some("a.example"), &["a.example"]),
+        ];
+        for (place, identity) in all.iter().enumerate() {
+            assert!(!all[..place].contains(identity), "{place}");
+        }
+        assert_eq!(of("policy", Some("A.example"), &["a.Example"]), all[0]);
+    }
+}

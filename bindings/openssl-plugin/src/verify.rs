@@ -1,0 +1,99 @@
+//! The verify callback: OpenSSL's own verification of the chain first, then the judgement on the vouchers.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use mecai::verdict::{Outcome, Verdict};
+
+use crate::certificates::Certificates;
+use crate::connection::{self, State};
+use crate::guard::guard;
+use crate::installation::{Client, Installation};
+use crate::judge::{Judge, Shown, now};
+use crate::openssl::{SSL, SSL_VERIFY_NONE, Ssl, X509_STORE_CTX, X509_V_ERR_APPLICATION_VERIFICATION, X509_V_OK};
+use crate::{event, peer, references, session};
+
+/// Called by OpenSSL in place of `X509_verify_cert`.
+pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mut c_void) -> c_int {
+    guard(0, || {
+        // SAFETY: `context::attach` gave this argument.
+        let installation = unsafe { Installation::from_argument(argument) };
+        let Some(functions) = installation.ssl() else { return 0 };
+        let crypto = &installation.crypto;
+        // SAFETY: OpenSSL passes a store context of its own; its extra data at this index is the connection.
+        unsafe {
+            // A negative result is an error of the verification itself, and no acceptance.
+            let own = crypto.X509_verify_cert(store).max(0);
+            let index = functions.SSL_get_ex_data_X509_STORE_CTX_idx();
+            let ssl: *mut SSL = crypto.X509_STORE_CTX_get_ex_data(store, index).cast();
+            if ssl.is_null() || functions.SSL_is_server(ssl) != 0 {
+                return own;
+            }
+            let state = connection::take(functions, ssl, installation.connection_index());
+            connection::put(functions, ssl, installation.connection_index(), State::Verified);
+            // Many programs' callbacks return 1 and leave the error: they decide afterwards, by the error.
+            if matches!(installation.client, Client::Off)
+                || own == 0
+                || crypto.X509_STORE_CTX_get_error(store) != X509_V_OK
+            {
+                return own;
+            }
+            // Whatever happens from here on, a panic too: without a verdict there is an error.
+            crypto.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+            let verdict = match &installation.client {
+                Client::Off => return 0,
+                Client::On(judge) => judged(installation, judge, functions, ssl, store, state),
+                Client::Broken(problem) => {
+                    let verdict = Verdict::configuration(problem.clone());
+                    event::verdict(&installation.log, None, &verdict, now());
+                    verdict
+                }
+            };
+            installation.status.note_judged();
+            if verdict.outcome() == Outcome::Refused {
+                installation.errors.raise(crypto, verdict.code(), &verdict.to_string());
+                return 0;
+            }
+            crypto.X509_STORE_CTX_set_error(store, X509_V_OK);
+            own
+        }
+    })
+}
+
+/// # Safety
+/// `ssl` and `store` are of the OpenSSL of `installation`, in this connection's verify callback.
+unsafe fn judged(
+    installation: &Installation,
+    judge: &Judge,
+    functions: &Ssl,
+    ssl: *mut SSL,
+    store: *mut X509_STORE_CTX,
+    state: State,
+) -> Verdict {
+    let crypto = &installation.crypto;
+    // SAFETY: as the caller says; chains and parameters stay for the callback.
+    unsafe {
+        let meant = references::of_parameters(crypto, functions, ssl, crypto.X509_STORE_CTX_get0_param(store));
+        let verified = Certificates::of(crypto, crypto.X509_STORE_CTX_get0_chain(store)).unwrap_or_default();
+        let shown = Shown {
+            verified: &verified,
+            meant: &meant,
+            is_dane: functions.SSL_get0_dane_authority(ssl, ptr::null_mut(), ptr::null_mut()) >= 0,
+            peer: if judge.compares_addresses() { peer::address(functions, ssl) } else { None },
+            answer: match &state {
+                State::Answered(answer) => Some(&answer.0),
+                _ => None,
+            },
+            now: now(),
+        };
+        let verdict = judge.judge(&installation.log, &shown);
+        event::verdict(&installation.log, shown.name(), &verdict, shown.now);
+        // A program that does not verify decides for itself afterwards: what it meets is worth no report.
+        if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
+            let served = || Certificates::of(crypto, crypto.X509_STORE_CTX_get0_untrusted(store)).unwrap_or_default();
+            judge.keep(&installation.log, &shown, &verdict, served);
+        }
+        session::mark(installation, judge, functions, ssl, &verdict);
+        verdict
+    }
+}

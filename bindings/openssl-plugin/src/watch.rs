@@ -1,0 +1,55 @@
+//! Looking at a file now and then, without a thread: whoever comes first after the interval looks.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// A file is looked at at most once in so many seconds.
+const SECONDS: u64 = 5;
+
+/// When a file was looked at last. Many threads may ask at once; one of them is told to look.
+#[derive(Debug)]
+pub(crate) struct Interval {
+    next: AtomicU64,
+}
+
+impl Default for Interval {
+    fn default() -> Self {
+        Self { next: AtomicU64::new(seconds() + SECONDS) }
+    }
+}
+
+impl Interval {
+    /// Whether the caller is the one to look now.
+    pub(crate) fn is_over(&self) -> bool {
+        let (now, next) = (seconds(), self.next.load(Ordering::Relaxed));
+        now >= next && self.next.compare_exchange(next, now + SECONDS, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// Seconds of a clock that never goes back, since the first question.
+fn seconds() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_secs()
+}
+
+/// What tells a file from the one that had its name before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileMark {
+    /// There is no such file, or it may not be looked at.
+    Absent,
+    /// Device, inode, length, and time of the last change in seconds and nanoseconds.
+    Present(u64, u64, u64, i64, i64),
+}
+
+impl FileMark {
+    /// One look at the file.
+    pub(crate) fn of(path: &Path) -> Self {
+        match path.metadata() {
+            Ok(file) => Self::Present(file.dev(), file.ino(), file.len(), file.ctime(), file.ctime_nsec()),
+            Err(_) => Self::Absent,
+        }
+    }
+}
