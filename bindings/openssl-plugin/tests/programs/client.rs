@@ -1,0 +1,233 @@
+//! Stock clients with the module, against a stock server that shows vouchers from a serverinfo file.
+
+use std::process::{Command, Stdio};
+
+use crate::world::{HOST, Server, Site, Vouched, World, answer, now, said};
+use mecai::time::UnixTime;
+
+/// A world and the site's certificate.
+fn world() -> (World, Site) {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    (world, site)
+}
+
+/// A server that shows one bundle.
+fn showing(world: &World, site: &Site, vouched: &Vouched<'_>, arguments: &[&str]) -> Server {
+    let info = world.serverinfo("info.pem", &answer(&[world.bundle(vouched)]));
+    world.server(site, &[&["-www", "-serverinfo", &info], arguments].concat())
+}
+
+const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];
+
+#[test]
+fn a_server_with_vouchers_is_accepted_and_the_log_says_why() {
+    let (world, site) = world();
+    let config = world.write_config("client", &[]);
+    for version in VERSIONS {
+        let server = showing(&world, &site, &Vouched::for_site(&site), &[version]);
+        let curl = world.curl(&config, &server, &[]);
+        assert_eq!(curl.status.code(), Some(0), "{version}: {}\n{}", said(&curl), world.log());
+        let log = world.take_log();
+        let (_, reason) = log.trim_end().split_once(&format!("mecai: accepted {HOST}: ")).unwrap();
+        assert!(reason.starts_with("vouched for by 3 operators other than the certificate's (3 required, 5 "), "{log}");
+        assert!(log.contains("s old)") && log.contains("notes: peer_unknown, port_not_compared, no_secret"), "{log}");
+
+        let s_client = world.s_client(&config, &server, &["-servername", HOST]);
+        assert!(s_client.status.success() && said(&s_client).contains("Verification: OK"), "{}", said(&s_client));
+        assert!(!world.take_log().contains("peer_unknown"), "s_client tells its socket");
+    }
+}
+
+#[test]
+fn a_server_without_vouchers_is_refused_and_programs_keep_their_error() {
+    let (world, site) = world();
+    let config = world.write_config("client", &[]);
+    for version in VERSIONS {
+        let server = world.server(&site, &["-www", version]);
+        let curl = world.curl(&config, &server, &[]);
+        assert_eq!(curl.status.code(), Some(60), "{version}: {}", said(&curl));
+        let log = world.take_log();
+        assert!(log.contains(&format!("refused {HOST}: no_voucher: the server sent no vouchers")), "{log}");
+
+        let s_client = said(&world.s_client(&config, &server, &["-servername", HOST]));
+        assert!(s_client.contains("Verification error: application verification failure"), "{s_client}");
+        let certificate = s_client.find("certificate verify failed").unwrap();
+        let ours = s_client.find("the server sent no vouchers (no_voucher)").unwrap();
+        assert!(certificate < ours, "the error that programs know comes first: {s_client}");
+    }
+}
+
+#[test]
+fn python_raises_its_own_class_also_where_hashlib_came_first() {
+    let (world, site) = world();
+    let config = world.write_config("client", &[]);
+    let program = "
+import sys
+if sys.argv[3] == 'hashlib': import hashlib; hashlib.sha256()
+import socket, ssl
+context = ssl.create_default_context(cafile=sys.argv[1])
+try:
+    with socket.create_connection(('127.0.0.1', int(sys.argv[2]))) as plain:
+        with context.wrap_socket(plain, server_hostname='www.shop.example') as tls: print('accepted', tls.version())
+except ssl.SSLCertVerificationError as error: print('refused', error.verify_code, error.verify_message)
+";
+    let python = |server: &Server, first: &str| {
+        let mut command = Command::new("python3");
+        command.env("OPENSSL_CONF", &config).args(["-c", program, &world.path("root.pem")]);
+        said(&command.arg(server.port.to_string()).arg(first).output().unwrap())
+    };
+    let good = showing(&world, &site, &Vouched::for_site(&site), &[]);
+    let bare = world.server(&site, &["-www"]);
+    for first in ["hashlib", "ssl"] {
+        assert!(python(&good, first).contains("accepted TLSv1.3"), "{}", world.log());
+        assert!(python(&bare, first).contains("refused 50 application verification failure"), "{}", world.log());
+    }
+    assert_eq!(world.log().matches("refused").count(), 2);
+}
+
+#[test]
+fn each_wrong_voucher_has_its_code() {
+    let (world, site) = world();
+    let config = world.write_config("client", &[]);
+    let other = world.site("other", &[HOST]);
+    let good = Vouched::for_site(&site);
+    let (produced_at, lifetime) = (UnixTime(now().0 - 7200), 3600);
+    for (code, vouched) in [
+        ("wrong_certificate", Vouched { certificate: &other.der, ..good.clone() }),
+        ("wrong_host", Vouched { host: "www.other.example", ..good.clone() }),
+        ("expired", Vouched { produced_at, lifetime, ..good.clone() }),
+        ("clock_behind", Vouched { produced_at: now().plus(1000), ..good.clone() }),
+        ("suspicious_certificate", Vouched { authorities: 1, ..good }),
+    ] {
+        let server = showing(&world, &site, &vouched, &[]);
+        assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(60), "{code}");
+        let log = world.take_log();
+        assert!(log.contains(&format!("refused {HOST}: {code}: ")), "{code}: {log}");
+        let is_alarm = matches!(code, "wrong_certificate" | "wrong_host" | "suspicious_certificate");
+        assert_eq!(log.contains("; alarm"), is_alarm, "{log}");
+    }
+    for (code, octets) in
+        [("answer_malformed", b"\0\x09\0\x05short".to_vec()), ("malformed", b"\0\x05\0\x03\x30\x01\0".to_vec())]
+    {
+        let info = world.serverinfo("info.pem", &octets);
+        let server = world.server(&site, &["-www", "-serverinfo", &info]);
+        assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(60), "{code}");
+        assert!(world.take_log().contains(&format!("{code}: ")), "{code}");
+    }
+}
+
+#[test]
+fn modes_let_through_what_they_say() {
+    let (world, site) = world();
+    let bare = world.server(&site, &["-www"]);
+    for (mode, status, word) in
+        [("require", 60, "refused"), ("opportunistic", 0, "unvouched"), ("observe", 0, "unvouched"), ("off", 0, "")]
+    {
+        let config = world.write_config("client", &[("mode", mode)]);
+        assert_eq!(world.curl(&config, &bare, &[]).status.code(), Some(status), "{mode}");
+        let log = world.take_log();
+        assert_eq!(log.contains("mecai: "), !word.is_empty(), "{log}");
+        assert!(log.contains(word), "{mode}: {log}");
+    }
+}
+
+#[test]
+fn the_programs_own_verdict_stays_its_own() {
+    let (world, site) = world();
+    let config = world.write_config("client", &[]);
+    let good = showing(&world, &site, &Vouched::for_site(&site), &[]);
+    // A chain that the program does not trust is refused by the program, as without the module.
+    let untrusted =
+        world.curl(&config, &good, &["--cacert", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/root.pem")]);
+    assert_eq!(untrusted.status.code(), Some(60));
+    assert!(said(&untrusted).contains("unable to get local issuer certificate"), "{}", said(&untrusted));
+    assert_eq!(world.take_log(), "", "what the program refuses is not judged");
+    // A program that does not care goes on; one that asks afterwards has the error in its hands.
+    let bare = world.server(&site, &["-www"]);
+    assert_eq!(world.curl(&config, &bare, &["--insecure"]).status.code(), Some(0));
+    let mut careless = Command::new("openssl");
+    careless.env("OPENSSL_CONF", &config).args(["s_client", "-CAfile", &world.path("root.pem"), "-servername", HOST]);
+    let careless =
+        careless.args(["-connect", &format!("127.0.0.1:{}", bare.port)]).stdin(Stdio::null()).output().unwrap();
+    assert!(careless.status.success());
+    assert!(said(&careless).contains("Verification error: application verification failure"), "{}", said(&careless));
+    assert!(world.take_log().contains("no_voucher"));
+    // A wrong name is found by curl itself, after the handshake.
+    let other = world.site("other", &["www.other.example"]);
+    let vouched = Vouched { certificate: &other.der, ..Vouched::for_site(&site) };
+    let info = world.serverinfo("other-info.pem", &answer(&[world.bundle(&vouched)]));
+    let wrong_name = world.server(&other, &["-www", "-serverinfo", &info]);
+    let curl = world.curl(&config, &wrong_name, &[]);
+    assert_eq!(curl.status.code(), Some(60));
+    assert!(said(&curl).contains("no alternative certificate subject name"), "{}", said(&curl));
+}
+
+#[test]
+fn exemptions_roots_and_identities() {
+    let (world, site) = world();
+    let bare = world.server(&site, &["-www"]);
+    for (key, value, code) in [
+        ("exempt", "*.shop.example, intra.example", "exempt_name"),
+        ("local_roots", &world.path("root.pem"), "exempt_local_root"),
+    ] {
+        let config = world.write_config("client", &[(key, value)]);
+        assert_eq!(world.curl(&config, &bare, &[]).status.code(), Some(0), "{key}");
+        assert!(world.take_log().contains(&format!("mecai: exempt {HOST}: {code}: not judged")), "{key}");
+    }
+    // A range is for addresses that the program meant, never for those that a name resolved to.
+    let config = world.write_config("client", &[("exempt", "127.0.0.0/8")]);
+    assert_eq!(world.curl(&config, &bare, &[]).status.code(), Some(60));
+    let by_address = world.site("address", &["127.0.0.1"]);
+    let server = world.server(&by_address, &["-www"]);
+    let s_client = world.s_client(&config, &server, &["-noservername", "-verify_ip", "127.0.0.1"]);
+    assert!(said(&s_client).contains("Verification: OK"), "{}", said(&s_client));
+    assert!(world.take_log().contains("exempt 127.0.0.1: exempt_address"));
+    // Neither a host for verification nor SNI.
+    let nobody = said(&world.s_client(&config, &server, &["-noservername"]));
+    assert!(nobody.contains("no_reference_identity"), "{nobody}");
+    // What the program verifies against wins over the SNI.
+    let config = world.write_config("client", &[]);
+    let good = showing(&world, &site, &Vouched::for_site(&site), &[]);
+    let other = world.s_client(&config, &good, &["-servername", "other.example", "-verify_hostname", HOST]);
+    assert!(said(&other).contains("Verification: OK"), "{}\n{}", said(&other), world.log());
+}
+
+#[test]
+fn addresses_are_compared_where_the_peer_is_known() {
+    let (world, site) = world();
+    let elsewhere = Vouched { address: "192.0.2.1".parse().unwrap(), ..Vouched::for_site(&site) };
+    let server = showing(&world, &site, &elsewhere, &[]);
+    let s_client = |config: &str| said(&world.s_client(config, &server, &["-servername", HOST]));
+    let note = world.write_config("note", &[]);
+    assert!(s_client(&note).contains("Verification: OK"));
+    assert!(world.take_log().contains("address_not_seen"));
+    let require = world.write_config("require", &[("addresses", "require")]);
+    assert!(s_client(&require).contains("saw this certificate at 127.0.0.1"));
+    assert!(world.take_log().contains("refused www.shop.example: address_not_seen"));
+    assert_eq!(world.curl(&require, &server, &[]).status.code(), Some(60), "curl hides its socket");
+    assert!(world.take_log().contains("refused www.shop.example: peer_unknown"));
+    let ignore = world.write_config("ignore", &[("addresses", "ignore")]);
+    assert!(s_client(&ignore).contains("Verification: OK"));
+    assert!(!world.take_log().contains("address_not_seen"));
+}
+
+#[test]
+fn a_list_that_cannot_be_used_refuses_with_its_code() {
+    let (world, site) = world();
+    let good = showing(&world, &site, &Vouched::for_site(&site), &[]);
+    let refused = |config: &str, code: &str| {
+        assert_eq!(world.curl(config, &good, &[]).status.code(), Some(60), "{code}");
+        let log = world.take_log();
+        assert!(log.contains(&format!("refused {HOST}: {code}: ")), "{code}: {log}");
+    };
+    let config = world.write_config("client", &[]);
+    world.write_list(2, UnixTime(now().0 - 1));
+    refused(&config, "list_expired");
+    world.write_list(3, now().plus(25 * 86_400));
+    refused(&config, "clock_behind");
+    world.write_list(4, now().plus(86_400));
+    std::fs::write(world.path("list.json"), "{}").unwrap();
+    refused(&config, "list_unsigned");
+    refused(&world.write_config("client", &[("authorities", "/no/such/list.json")]), "no_list");
+}

@@ -1,0 +1,10 @@
+//! The module in stock programs: every test runs real ones against each other.
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod loading;
+mod memory;
+mod module_file;
+mod server;
+mod sessions;
+mod world;

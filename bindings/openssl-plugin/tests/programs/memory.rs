@@ -1,0 +1,246 @@
+//! What clients keep: the secret of the pick, the list's number, promises of sites, reports.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mecai::report::Report;
+use mecai::time::UnixTime;
+
+use crate::world::{HOST, Server, Site, Vouched, World, answer, now, said};
+
+fn showing(world: &World, site: &Site, vouched: &Vouched<'_>) -> Server {
+    let info = world.serverinfo("info.pem", &answer(&[world.bundle(vouched)]));
+    world.server(site, &["-www", "-serverinfo", &info])
+}
+
+/// A client with a state directory, and these keys.
+fn with_state(world: &World, name: &str, lines: &[(&str, &str)]) -> String {
+    let state = world.path("state");
+    world.write_config(name, &[&[("state", state.as_str())], lines].concat())
+}
+
+#[test]
+fn the_pick_has_a_secret_that_nobody_else_reads() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    let server = showing(&world, &site, &Vouched::for_site(&site));
+    let config = with_state(&world, "client", &[]);
+    assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(0), "{}", world.log());
+    let log = world.take_log();
+    assert!(log.contains("by 2 operators") && !log.contains("no_secret"), "{log}");
+    let secret = world.path("state/secret");
+    let before = fs::read(&secret).unwrap();
+    assert_eq!((before.len(), fs::metadata(&secret).unwrap().permissions().mode() & 0o777), (32, 0o600));
+    assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(0));
+    assert_eq!(fs::read(&secret).unwrap(), before);
+    // A secret that others could have read is not used, and not replaced.
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+    world.take_log();
+    assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(0));
+    let log = world.take_log();
+    assert!(log.contains("picks have no secret: ") && log.contains("0644") && log.contains("no_secret"), "{log}");
+    assert_eq!(fs::read(&secret).unwrap(), before);
+}
+
+#[test]
+fn an_older_list_is_refused_by_every_later_process() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    let server = showing(&world, &site, &Vouched::for_site(&site));
+    let config = with_state(&world, "client", &[]);
+    world.write_list(7, now().plus(86_400));
+    assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(0));
+    world.write_list(6, now().plus(86_400));
+    assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(60));
+    let log = world.take_log();
+    assert!(log.contains("list_rolled_back: the authority list has sequence 6, lower than 7"), "{log}");
+    world.write_list(8, now().plus(86_400));
+    assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(0));
+}
+
+/// A Python process that makes one connection for each line it reads, and says what came of it.
+const PYTHON: &str = "
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[1])
+for line in sys.stdin:
+    try:
+        with socket.create_connection(('127.0.0.1', int(sys.argv[2]))) as plain:
+            with context.wrap_socket(plain, server_hostname='www.shop.example'): print('accepted', flush=True)
+    except ssl.SSLError as error: print('refused', flush=True)
+";
+
+#[test]
+fn a_new_list_is_seen_without_a_restart() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    let server = showing(&world, &site, &Vouched::for_site(&site));
+    let config = with_state(&world, "client", &[]);
+    world.write_list(1, UnixTime(now().0 - 1));
+    let mut command = Command::new("python3");
+    command.env("OPENSSL_CONF", &config).args(["-c", PYTHON, &world.path("root.pem"), &server.port.to_string()]);
+    let mut python = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut ask, mut lines) = (python.stdin.take().unwrap(), BufReader::new(python.stdout.take().unwrap()).lines());
+    let mut connect = || {
+        ask.write_all(b"\n").unwrap();
+        lines.next().unwrap().unwrap()
+    };
+    let mut connect_until = |outcome: &str| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while connect() != outcome {
+            assert!(Instant::now() < deadline, "not {outcome}: {}", world.log());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    connect_until("refused");
+    world.write_list(2, now().plus(86_400));
+    connect_until("accepted");
+    // One that cannot be accepted does not take the place of one that was.
+    let (list, log) = (world.path("list.json"), world.take_log());
+    assert!(log.contains("list_expired"), "{log}");
+    fs::write(&list, "{}").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !world.log().contains("the list before stays in use") {
+        connect_until("accepted");
+        assert!(Instant::now() < deadline);
+    }
+    world.write_list(3, UnixTime(now().0 - 1));
+    connect_until("refused");
+    drop(ask);
+    python.wait().unwrap();
+}
+
+#[test]
+fn a_site_that_promised_to_stay_must_in_opportunistic_mode() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    let bare = world.server(&site, &["-www"]);
+    let config = with_state(&world, "client", &[("mode", "opportunistic")]);
+    let curl = |server: &Server| world.curl(&config, server, &[]).status.code();
+    assert_eq!(curl(&bare), Some(0), "nothing was promised");
+    let promise = |stay, later| {
+        let good = Vouched::for_site(&site);
+        Vouched { stay, produced_at: good.produced_at.plus(later), ..good }
+    };
+    assert_eq!(curl(&showing(&world, &site, &promise(None, 0))), Some(0));
+    assert_eq!(curl(&bare), Some(0));
+    assert_eq!(curl(&showing(&world, &site, &promise(Some(7), 1))), Some(0));
+    world.take_log();
+    assert_eq!(curl(&bare), Some(60), "{}", world.log());
+    assert!(world.take_log().contains(&format!("refused {HOST}: no_voucher")));
+    assert_eq!(curl(&showing(&world, &site, &promise(Some(0), 2))), Some(0));
+    assert_eq!(curl(&bare), Some(0), "the promise was taken back");
+}
+
+#[test]
+fn a_session_without_vouchers_ends_with_the_promise() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    let bare = world.server(&site, &["-www"]);
+    let config = with_state(&world, "client", &[("mode", "opportunistic")]);
+    let (session, request) = (world.path("session"), world.path("request"));
+    fs::write(&request, "GET / HTTP/1.0\r\n\r\n").unwrap();
+    let connect = |server: &Server, arguments: &[&str]| {
+        let mut command = Command::new("openssl");
+        command.env("OPENSSL_CONF", &config).args([
+            "s_client",
+            "-ign_eof",
+            "-verify_return_error",
+            "-servername",
+            HOST,
+        ]);
+        command.args(["-CAfile", &world.path("root.pem"), "-connect", &format!("127.0.0.1:{}", server.port)]);
+        said(&command.args(arguments).stdin(fs::File::open(&request).unwrap()).output().unwrap())
+    };
+    connect(&bare, &["-sess_out", &session]);
+    assert!(connect(&bare, &["-sess_in", &session]).contains("Reused, "));
+    let promise = Vouched { stay: Some(7), ..Vouched::for_site(&site) };
+    assert!(connect(&showing(&world, &site, &promise), &[]).contains("Verification: OK"));
+    let judged = connect(&bare, &["-sess_in", &session]);
+    assert!(judged.contains("no_voucher") && !judged.contains("Reused, "), "{judged}");
+}
+
+#[test]
+fn evidence_is_kept_once_and_only_where_it_means_something() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    let reports = || -> Vec<Report> {
+        let files = fs::read_dir(world.path("state/reports")).into_iter().flatten();
+        files.map(|file| Report::from_json(&fs::read(file.unwrap().path()).unwrap()).unwrap()).collect()
+    };
+    let config = with_state(&world, "client", &[]);
+    let bare = world.server(&site, &["-www"]);
+    assert_eq!(world.curl(&config, &bare, &[]).status.code(), Some(60));
+    assert_eq!(reports().len(), 0, "no voucher is no evidence");
+    let rogue = world.site("rogue", &[HOST]);
+    let stolen = showing(&world, &rogue, &Vouched::for_site(&site));
+    world.curl(&config, &stolen, &["--insecure"]);
+    let unreported = with_state(&world, "unreported", &[("reports", "off")]);
+    assert_eq!(world.curl(&unreported, &stolen, &[]).status.code(), Some(60));
+    assert_eq!(reports().len(), 0, "the program decides, or the configuration says off");
+    for _ in 0..2 {
+        assert_eq!(world.curl(&config, &stolen, &[]).status.code(), Some(60));
+    }
+    let [report] = &reports()[..] else { panic!("{:?}", reports()) };
+    assert_eq!((report.code(), report.host()), ("wrong_certificate", HOST));
+    assert_eq!(report.chain()[0], rogue.der);
+    assert_eq!(report.bundles().len(), 1);
+    // An address that nobody saw is accepted with a note and a report.
+    let elsewhere = Vouched { address: "192.0.2.1".parse().unwrap(), ..Vouched::for_site(&site) };
+    let server = showing(&world, &site, &elsewhere);
+    assert!(said(&world.s_client(&config, &server, &["-servername", HOST])).contains("Verification: OK"));
+    assert!(reports().iter().any(|report| report.code() == "address_not_seen"));
+    assert_eq!(reports().len(), 2);
+}
+
+/// The numbers and contents of our extensions in the ClientHello that `s_client -msg` shows.
+fn our_extensions(said: &str) -> Vec<(u16, Vec<u8>)> {
+    let hex = said.split(", ClientHello\n").nth(1).unwrap().lines().take_while(|line| line.starts_with("    "));
+    let octets: Vec<u8> = hex.flat_map(str::split_whitespace).map(|hex| u8::from_str_radix(hex, 16).unwrap()).collect();
+    // Header, version and random; then session id, cipher suites and compression, each with its length.
+    let mut rest = &octets[4 + 2 + 32..];
+    for octets_of_length in [1, 2, 1] {
+        rest = split(rest, octets_of_length).1;
+    }
+    let (mut extensions, _) = split(rest, 2);
+    let mut ours = Vec::new();
+    while let Some((number, rest)) = extensions.split_first_chunk() {
+        let (contents, rest) = split(rest, 2);
+        let number = u16::from_be_bytes(*number);
+        if (0xFF4D..=0xFF50).contains(&number) {
+            ours.push((number, contents.to_vec()));
+        }
+        extensions = rest;
+    }
+    ours
+}
+
+fn split(octets: &[u8], octets_of_length: usize) -> (&[u8], &[u8]) {
+    let (length, rest) = octets.split_at(octets_of_length);
+    rest.split_at(length.iter().fold(0, |length, octet| length << 8 | usize::from(*octet)))
+}
+
+#[test]
+fn the_request_is_the_same_in_every_mode_and_names_the_pick_only_where_told() {
+    let world = World::new();
+    let server = world.server(&world.site("site", &[HOST]), &["-www"]);
+    let request = |lines: &[(&str, &str)]| {
+        let config = with_state(&world, "client", lines);
+        our_extensions(&said(&world.s_client(&config, &server, &["-servername", HOST, "-msg"])))
+    };
+    for mode in ["require", "opportunistic", "observe"] {
+        assert_eq!(request(&[("mode", mode)]), [(0xFF4D, vec![])], "{mode}");
+    }
+    assert_eq!(request(&[("mode", "off")]), []);
+    for candidates in ["2", "4"] {
+        // The operators of this world have one authority each.
+        let disclosed = request(&[("disclose", "candidates"), ("candidates", candidates)]);
+        let [(0xFF4D, vouchers), (0xFF50, ids)] = &disclosed[..] else { panic!("{disclosed:?}") };
+        assert!(vouchers.is_empty());
+        let ids = mecai::extension::read_candidates(ids).unwrap();
+        assert_eq!(ids.len().to_string(), candidates);
+        assert!(ids.iter().all(|id| world.authorities.iter().any(|key| key.public_key().id() == id)));
+    }
+}

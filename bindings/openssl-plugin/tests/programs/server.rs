@@ -1,0 +1,208 @@
+//! Servers with the module: what they show, to whom, and that nothing else changes.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mecai::chain::certificate_digest;
+use mecai::store::{Contents, Store, StoredBundle};
+
+use crate::world::{HOST, Server, Site, Vouched, World, said};
+
+/// Puts the bundles of a certificate into the world's store.
+fn store(world: &World, site: &Site, bundles: &[Vec<u8>]) {
+    let directory = world.path("vouchers");
+    fs::create_dir_all(&directory).unwrap();
+    let bundles = bundles.iter().map(|bundle| StoredBundle::from_der(bundle).unwrap()).collect();
+    let contents = Contents::new(certificate_digest(&site.der), bundles, None, vec![]).unwrap();
+    Store::new(directory).write(&contents).unwrap();
+}
+
+fn config(world: &World) -> String {
+    world.write_config("server", &[("role", "server"), ("vouchers", &world.path("vouchers"))])
+}
+
+const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];
+
+#[test]
+fn a_server_shows_the_vouchers_of_its_certificate() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    store(&world, &site, &[world.bundle(&Vouched::for_site(&site))]);
+    let client = world.write_config("client", &[]);
+    for version in VERSIONS {
+        let server = world.server_with(&site, &["-www", version], Some(&config(&world)));
+        for arguments in [&["-servername", HOST][..], &["-noservername", "-verify_hostname", HOST]] {
+            let s_client = world.s_client(&client, &server, arguments);
+            assert!(said(&s_client).contains("Verification: OK"), "{version}: {}\n{}", said(&s_client), world.log());
+        }
+        let other = world.s_client(&client, &server, &["-servername", "x.example", "-verify_hostname", HOST]);
+        assert!(said(&other).contains("no_voucher"), "nothing is shown for a name without vouchers: {}", said(&other));
+        // A client that does not ask is shown nothing, and notices nothing.
+        let plain = world.s_client("/dev/null", &server, &["-servername", HOST, "-msg"]);
+        assert!(plain.status.success() && said(&plain).contains("Verification: OK"));
+    }
+    assert_eq!(world.log().matches("accepted").count(), 4, "{}", world.log());
+}
+
+#[test]
+fn a_new_file_is_shown_without_a_restart_and_a_ruined_one_is_not() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    fs::create_dir(world.path("vouchers")).unwrap();
+    let client = world.write_config("client", &[("log", "off")]);
+    let server = world.server_with(&site, &["-www"], Some(&config(&world)));
+    let connect = || world.curl(&client, &server, &[]).status.code();
+    assert_eq!(connect(), Some(60));
+    store(&world, &site, &[world.bundle(&Vouched::for_site(&site))]);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while connect() != Some(0) {
+        assert!(Instant::now() < deadline, "not shown within 10 seconds");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let file = fs::read_dir(world.path("vouchers")).unwrap().next().unwrap().unwrap().path();
+    fs::write(&file, "torn").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !world.log().contains(file.to_str().unwrap()) {
+        assert_eq!(connect(), Some(0), "what was read before stays in use");
+        assert!(Instant::now() < deadline, "nobody is told");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(world.log().lines().count(), 1, "{}", world.log());
+}
+
+/// nginx with the module: two virtual hosts, one with an ECDSA and an RSA certificate, workers of another user.
+struct Nginx {
+    child: Child,
+    prefix: PathBuf,
+    port: u16,
+}
+
+impl Nginx {
+    fn start(world: &World, servers: &str) -> Self {
+        let prefix = world.directory.path().join("nginx");
+        fs::create_dir_all(prefix.join("logs")).unwrap();
+        // Workers of another user look into the store.
+        for directory in [world.directory.path(), &prefix] {
+            fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let text = format!(
+            "daemon off; pid logs/pid; error_log logs/error.log info; env OPENSSL_CONF;
+             events {{ }}
+             http {{ access_log off; {} ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m; {servers} }}",
+            ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                .map(|kind| format!("{kind}_temp_path tmp_{kind};"))
+                .join(" "),
+        );
+        fs::write(prefix.join("nginx.conf"), text.replace("PORT", &port.to_string())).unwrap();
+        let mut command = Command::new("/usr/sbin/nginx");
+        command.arg("-p").arg(&prefix).args(["-c", "nginx.conf", "-e", "logs/error.log"]);
+        let child = command.env("OPENSSL_CONF", config(world)).stdin(Stdio::null()).spawn().unwrap();
+        let nginx = Self { child, prefix, port };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "{}", nginx.errors());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        nginx
+    }
+
+    fn errors(&self) -> String {
+        fs::read_to_string(self.prefix.join("logs/error.log")).unwrap()
+    }
+
+    fn s_client(&self, world: &World, config: &str, arguments: &[&str]) -> String {
+        let mut command = Command::new("openssl");
+        command.env("OPENSSL_CONF", config).args([
+            "s_client",
+            "-verify_return_error",
+            "-CAfile",
+            &world.path("root.pem"),
+        ]);
+        command.args(["-connect", &format!("127.0.0.1:{}", self.port)]).args(arguments);
+        said(&command.stdin(Stdio::null()).output().unwrap())
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // SAFETY: the process is our child, and has not been waited for.
+        unsafe { libc::kill(i32::try_from(self.child.id()).unwrap(), libc::SIGTERM) };
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn nginx_serves_each_host_and_each_certificate_its_own() {
+    const OTHER: &str = "www.other.example";
+    let world = World::new();
+    let (ec, rsa, other) = (world.site("ec", &[HOST]), world.rsa_site("rsa", &[HOST]), world.site("other", &[OTHER]));
+    for site in [&ec, &rsa] {
+        store(&world, site, &[world.bundle(&Vouched::for_site(site))]);
+    }
+    store(&world, &other, &[world.bundle(&Vouched { host: OTHER, ..Vouched::for_site(&other) })]);
+    let files = |site: &Site| {
+        format!("ssl_certificate {}; ssl_certificate_key {};", site.certificate.display(), site.key.display())
+    };
+    let server = |name: &str, certificates: String| {
+        format!("server {{ listen 127.0.0.1:PORT ssl; server_name {name}; {certificates} return 204; }}")
+    };
+    let servers = server(HOST, files(&ec) + &files(&rsa)) + &server(OTHER, files(&other));
+    let nginx = Nginx::start(&world, &servers);
+    let client = world.write_config("client", &[]);
+    for (host, arguments) in [
+        (HOST, &["-tls1_3", "-sigalgs", "ECDSA+SHA256"][..]),
+        (HOST, &["-tls1_3", "-sigalgs", "RSA-PSS+SHA256"]),
+        (HOST, &["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"]),
+        (HOST, &["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"]),
+        (OTHER, &["-tls1_3"]),
+        (OTHER, &["-tls1_2"]),
+    ] {
+        let said =
+            nginx.s_client(&world, &client, &[&["-servername", host, "-verify_hostname", host], arguments].concat());
+        assert!(said.contains("Verification: OK"), "{host} {arguments:?}: {said}\n{}\n{}", world.log(), nginx.errors());
+        let log = world.take_log();
+        assert!(log.contains(&format!("accepted {host}: ")), "{host} {arguments:?}: {log}: {said}\n{}", nginx.errors());
+    }
+    let errors = nginx.errors();
+    assert!(!errors.contains("mecai") && !errors.contains("fail"), "{errors}");
+}
+
+/// A server asks for the client's certificate: OpenSSL's own verification decides, on both sides.
+#[test]
+fn client_certificates_are_the_servers_own_business() {
+    let world = World::new();
+    let (site, user) = (world.site("site", &[HOST]), world.site("user", &["user.example"]));
+    store(&world, &site, &[world.bundle(&Vouched::for_site(&site))]);
+    let both = world.write_config("both", &[("vouchers", &world.path("vouchers"))]);
+    for version in VERSIONS {
+        let arguments = ["-www", "-Verify", "1", "-verify_return_error", "-CAfile", &world.path("root.pem"), version];
+        let server = world.server_with(&site, &arguments, Some(&both));
+        let (certificate, key) = (user.certificate.to_str().unwrap(), user.key.to_str().unwrap());
+        let good = world.curl(&both, &server, &["--cert", certificate, "--key", key]);
+        assert_eq!(good.status.code(), Some(0), "{version}: {}\n{}", said(&good), world.log());
+        let none = world.curl(&both, &server, &[]);
+        assert_ne!(none.status.code(), Some(0), "{version}");
+        let log = world.take_log();
+        assert_eq!(
+            log.matches("mecai: accepted").count(),
+            2,
+            "{version}: the clients judge, the server does not: {log}"
+        );
+        assert_eq!(log.lines().count(), 2, "{log}");
+    }
+}
+
+#[test]
+fn the_state_of_a_server_is_not_touched() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    fs::create_dir(world.path("vouchers")).unwrap();
+    let lines = [("role", "server"), ("vouchers", &world.path("vouchers")), ("state", &world.path("state"))];
+    let config = world.write_config("server", &lines);
+    let server: Server = world.server_with(&site, &["-www"], Some(&config));
+    assert_eq!(world.curl("/dev/null", &server, &[]).status.code(), Some(0));
+    assert!(!fs::exists(world.path("state")).unwrap());
+}

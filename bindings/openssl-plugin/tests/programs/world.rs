@@ -1,0 +1,298 @@
+//! A small world for tests: CAs, authorities with their signed list, a site with its vouchers, stock servers, and stock
+//! clients with the module.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Cursor};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mecai::bundle::assemble;
+use mecai::chain::{certificate_digest, spki_hash};
+use mecai::endorsement::{Evidence, Seen, endorse};
+use mecai::extension::write_bundles;
+use mecai::signature::SigningKey;
+use mecai::statement::{Proposal, Statement};
+use mecai::time::UnixTime;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use serde_json::json;
+use tempfile::TempDir;
+
+pub(crate) const HOST: &str = "www.shop.example";
+const COUNTRIES: [&str; 6] = ["DE", "FR", "US", "JP", "BR", "KE"];
+
+/// The module, built once by the script that builds the one that ships.
+pub(crate) fn module() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/link.sh")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+    })
+}
+
+/// Six operators: the first owns the CA of the site, the others vouch.
+pub(crate) struct World {
+    pub(crate) directory: TempDir,
+    pub(crate) authorities: Vec<SigningKey>,
+    pub(crate) list_key: String,
+    signer: minisign::KeyPair,
+    root_der: Vec<u8>,
+    root: CertificateParams,
+    root_key: KeyPair,
+}
+
+/// A certificate and its key in PEM files.
+pub(crate) struct Site {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) der: Vec<u8>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root_key = KeyPair::generate().unwrap();
+        let mut root = CertificateParams::default();
+        root.distinguished_name.push(DnType::CommonName, "Root of operator 0");
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root_certificate = root.self_signed(&root_key).unwrap();
+        fs::write(directory.path().join("root.pem"), root_certificate.pem()).unwrap();
+        let signer = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+        let authorities =
+            COUNTRIES.iter().map(|_| SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()).collect();
+        let root_der = root_certificate.der().to_vec();
+        let list_key = signer.pk.to_base64();
+        let world = Self { directory, authorities, list_key, signer, root_der, root, root_key };
+        world.write_list(1, now().plus(86_400));
+        world.write_config("client", &[]);
+        world
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Writes and signs the authority list.
+    pub(crate) fn write_list(&self, sequence: u64, expires: UnixTime) {
+        let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+        let operators: Vec<_> = self
+            .authorities
+            .iter()
+            .zip(COUNTRIES)
+            .enumerate()
+            .map(|(number, (key, country))| {
+                let ca_key = if number == 0 { spki_hash(&self.root_der).unwrap() } else { [number as u8; 32] };
+                json!({
+                    "id": format!("operator-{number}"), "name": format!("Operator {number}"), "country": country,
+                    "ca_keys": [hex(&ca_key)],
+                    "authorities": [{
+                        "public_key": key.public_key_base64(), "url": "https://va.example/", "regions": [],
+                        "valid_from": "2020-01-01T00:00:00Z", "valid_until": "2100-01-01T00:00:00Z",
+                    }],
+                })
+            })
+            .collect();
+        let issued = UnixTime(expires.0 - 20 * 86_400).to_string();
+        let list = json!({
+            "version": 1, "sequence": sequence, "issued": issued, "expires": expires.to_string(), "operators": operators,
+        });
+        let list = serde_json::to_vec_pretty(&list).unwrap();
+        let signature = minisign::sign(None, &self.signer.sk, Cursor::new(&list), None, None).unwrap();
+        for (name, contents) in [("list.json.minisig", signature.to_string().as_bytes()), ("list.json", &list)] {
+            fs::write(self.path("fresh"), contents).unwrap();
+            fs::rename(self.path("fresh"), self.path(name)).unwrap();
+        }
+    }
+
+    /// Writes `NAME.cnf`: the keys that a client needs, and these.
+    pub(crate) fn write_config(&self, name: &str, lines: &[(&str, &str)]) -> String {
+        let (list, log) = (self.path("list.json"), self.path("log"));
+        let own = [("authorities", list.as_str()), ("authorities_keys", &self.list_key), ("log", &log)];
+        let mut section = format!("path = {}\n", module().display());
+        let keys = own.iter().filter(|(key, _)| !lines.iter().any(|(other, _)| other == key)).chain(lines);
+        for (key, value) in keys.filter(|(_, value)| !value.is_empty()) {
+            section += &format!("{key} = {value}\n");
+        }
+        self.write_section(name, &section)
+    }
+
+    /// Writes `NAME.cnf` with this text as the module's section.
+    pub(crate) fn write_section(&self, name: &str, section: &str) -> String {
+        let path = self.path(&format!("{name}.cnf"));
+        let head = "openssl_conf = openssl_init\n[openssl_init]\nmecai = mecai_section\n[mecai_section]\n";
+        fs::write(&path, format!("{head}{section}")).unwrap();
+        path
+    }
+
+    /// A certificate by the CA of the first operator.
+    pub(crate) fn site(&self, name: &str, hosts: &[&str]) -> Site {
+        self.site_with_key(name, hosts, KeyPair::generate().unwrap())
+    }
+
+    /// The same with an RSA key, which OpenSSL makes.
+    pub(crate) fn rsa_site(&self, name: &str, hosts: &[&str]) -> Site {
+        let mut command = Command::new("openssl");
+        let key = command
+            .args(["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])
+            .output()
+            .unwrap();
+        self.site_with_key(name, hosts, KeyPair::from_pem(std::str::from_utf8(&key.stdout).unwrap()).unwrap())
+    }
+
+    fn site_with_key(&self, name: &str, hosts: &[&str], key: KeyPair) -> Site {
+        let issuer = Issuer::from_params(&self.root, &self.root_key);
+        let params = CertificateParams::new(hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>()).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let (certificate_path, key_path) = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
+        fs::write(&certificate_path, certificate.pem()).unwrap();
+        fs::write(&key_path, key.serialize_pem()).unwrap();
+        Site { certificate: certificate_path.into(), key: key_path.into(), der: certificate.der().to_vec() }
+    }
+
+    /// A bundle by all authorities but the first operator's.
+    pub(crate) fn bundle(&self, vouched: &Vouched<'_>) -> Vec<u8> {
+        let proposal = Proposal {
+            host: vouched.host,
+            port: 443,
+            addresses: &[vouched.address],
+            certificate: certificate_digest(vouched.certificate),
+            produced_at: vouched.produced_at,
+            not_after: vouched.produced_at.plus(vouched.lifetime),
+            stay: vouched.stay,
+        };
+        let der = proposal.to_der().unwrap();
+        let statement = Statement::from_der(&der).unwrap();
+        let seen = Seen::from_indices([0]).unwrap();
+        let mut authorities: Vec<&SigningKey> = self.authorities.iter().skip(1).take(vouched.authorities).collect();
+        authorities.sort_by_key(|key| *key.public_key().id());
+        let endorsements: Vec<Vec<u8>> =
+            authorities.iter().map(|key| endorse(key, &statement, seen, Evidence::Ocsp { age: 60 }).unwrap()).collect();
+        let endorsements: Vec<&[u8]> = endorsements.iter().map(Vec::as_slice).collect();
+        assemble(&der, &endorsements).unwrap()
+    }
+
+    /// A serverinfo file (spec section 11) with this answer.
+    pub(crate) fn serverinfo(&self, name: &str, answer: &[u8]) -> String {
+        let mut octets = vec![0, 0, 0x11, 0x80, 0xFF, 0x4D];
+        octets.extend(u16::try_from(answer.len()).unwrap().to_be_bytes());
+        octets.extend(answer);
+        let block = pem::encode(&pem::Pem::new("SERVERINFOV2 FOR MECAI", octets));
+        let path = self.path(name);
+        fs::write(&path, block).unwrap();
+        path
+    }
+
+    /// What the module wrote to its log.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Empties the log and gives what was in it.
+    pub(crate) fn take_log(&self) -> String {
+        let log = self.log();
+        // Not removed: a process that runs on has it open.
+        fs::write(self.path("log"), "").unwrap();
+        log
+    }
+
+    /// A stock `openssl s_server` for `site`, with these further arguments; `-www` answers requests.
+    pub(crate) fn server(&self, site: &Site, arguments: &[&str]) -> Server {
+        self.server_with(site, arguments, None)
+    }
+
+    /// The same with the module, configured by this file.
+    pub(crate) fn server_with(&self, site: &Site, arguments: &[&str], config: Option<&str>) -> Server {
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-accept", "127.0.0.1:0"]);
+        command.arg("-cert").arg(&site.certificate).arg("-key").arg(&site.key).args(arguments);
+        if let Some(config) = config {
+            command.env("OPENSSL_CONF", config);
+        }
+        let errors = fs::File::create(self.path("server.err")).unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port =
+            lines.find_map(|line| line.unwrap().strip_prefix("ACCEPT 127.0.0.1:").map(|port| port.parse().unwrap()));
+        let Some(port) = port else {
+            let _ = child.wait();
+            panic!("s_server did not start: {}", fs::read_to_string(self.path("server.err")).unwrap())
+        };
+        // Its standard output is read on, so that it never blocks.
+        std::thread::spawn(move || lines.for_each(drop));
+        Server { child, port }
+    }
+
+    /// curl with the module, to a server.
+    pub(crate) fn curl(&self, config: &str, server: &Server, arguments: &[&str]) -> Output {
+        let mut command = Command::new("curl");
+        command.env("OPENSSL_CONF", config).args(["-sS", "--max-time", "20", "-o", "/dev/null"]);
+        command.arg("--cacert").arg(self.path("root.pem"));
+        command.arg("--resolve").arg(format!("{HOST}:{}:127.0.0.1", server.port)).args(arguments);
+        command.arg(format!("https://{HOST}:{}/", server.port)).output().unwrap()
+    }
+
+    /// `openssl s_client -verify_return_error` with the module, to a server.
+    pub(crate) fn s_client(&self, config: &str, server: &Server, arguments: &[&str]) -> Output {
+        let mut command = Command::new("openssl");
+        command.env("OPENSSL_CONF", config).args(["s_client", "-verify_return_error", "-CAfile"]);
+        command.arg(self.path("root.pem")).arg("-connect").arg(format!("127.0.0.1:{}", server.port)).args(arguments);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+}
+
+/// What a bundle says.
+#[derive(Clone)]
+pub(crate) struct Vouched<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) address: IpAddr,
+    pub(crate) certificate: &'a [u8],
+    pub(crate) produced_at: UnixTime,
+    pub(crate) lifetime: u64,
+    pub(crate) stay: Option<u8>,
+    pub(crate) authorities: usize,
+}
+
+impl<'a> Vouched<'a> {
+    /// All five others vouch for the site at 127.0.0.1, two minutes ago and for an hour.
+    pub(crate) fn for_site(site: &'a Site) -> Self {
+        Self {
+            host: HOST,
+            address: "127.0.0.1".parse().unwrap(),
+            certificate: &site.der,
+            produced_at: UnixTime(now().0 - 120),
+            lifetime: 3600,
+            stay: None,
+            authorities: 5,
+        }
+    }
+}
+
+/// The answer to 0xFF4D with these bundles.
+pub(crate) fn answer(bundles: &[Vec<u8>]) -> Vec<u8> {
+    write_bundles(&bundles.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap()
+}
+
+pub(crate) fn now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
+}
+
+/// Standard output and error of a program.
+pub(crate) fn said(output: &Output) -> String {
+    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A server that ends with the test.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
