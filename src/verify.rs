@@ -103,6 +103,19 @@ pub fn verify(client: &Client<'_>, handshake: &Handshake<'_>) -> Verdict {
     Verdict { outcome, finding, alarm, notes }
 }
 
+/// What check 13 says of each endorsement of a bundle, in their order: the index of its operator if it is good, else why
+/// not. For those who explain a verdict; which operators were picked plays no part. None if no chain was accepted, or
+/// its trust anchor is not listed.
+pub fn check_endorsements(
+    list: &AuthorityList,
+    handshake: &Handshake<'_>,
+    bundle: &Bundle<'_>,
+) -> Option<Vec<Result<usize, Cause>>> {
+    let OwnVerification::Accepted(chain) = handshake.own else { return None };
+    let case = Case { list, chain, owners: list.owners(chain)?, handshake, peer: None };
+    Some(bundle.endorsements().map(|endorsement| case.check(bundle.statement(), &endorsement)).collect())
+}
+
 /// Why the rules are missed.
 struct Miss {
     cause: Cause,
