@@ -2,4 +2,8 @@
 
 pub mod agent;
 pub mod authority;
+pub mod exit;
+pub mod explain;
 pub mod lab;
+
+mod output;

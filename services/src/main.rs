@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mecai_services::agent;
+use mecai_services::authority::{self, openssl_setup};
+use mecai_services::{exit, explain, lab};
 
-/// Certificate Authorities that vouch for each other.
+/// Certificate Authorities that vouch for each other: look at servers, run authorities and agents.
 #[derive(Parser)]
-#[command(name = "mecai", version, arg_required_else_help = true)]
+#[command(name = "mecai", version, arg_required_else_help = true, after_help = exit::HELP)]
 struct Program {
     #[command(subcommand)]
     command: Command,
@@ -16,11 +17,18 @@ struct Program {
 #[derive(Subcommand)]
 enum Command {
     #[command(subcommand)]
-    Agent(agent::Command),
+    Authority(authority::Command),
+    Explain(explain::Options),
+    #[command(subcommand)]
+    Lab(lab::Command),
 }
 
 fn main() -> ExitCode {
+    // The module, which openssl.cnf may load, would judge our handshakes a second time.
+    openssl_setup::without_configuration();
     match Program::parse().command {
-        Command::Agent(command) => agent::run(&command),
+        Command::Authority(command) => authority::run(command),
+        Command::Explain(options) => explain::run(&options).into(),
+        Command::Lab(command) => lab::run(&command),
     }
 }
