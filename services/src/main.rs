@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mecai_services::authority::{self, openssl_setup};
-use mecai_services::{exit, explain, lab};
+use mecai_services::{agent, exit, explain, lab};
 
 /// Certificate Authorities that vouch for each other: look at servers, run authorities and agents.
 #[derive(Parser)]
@@ -18,6 +18,8 @@ struct Program {
 enum Command {
     #[command(subcommand)]
     Authority(authority::Command),
+    #[command(subcommand)]
+    Agent(agent::Command),
     Explain(explain::Options),
     #[command(subcommand)]
     Lab(lab::Command),
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     openssl_setup::without_configuration();
     match Program::parse().command {
         Command::Authority(command) => authority::run(command),
+        Command::Agent(command) => agent::run(&command),
         Command::Explain(options) => explain::run(&options).into(),
         Command::Lab(command) => lab::run(&command),
     }

@@ -354,7 +354,7 @@ impl Engine {
         let Some(target) = self.targets.get_mut(key) else { return };
         let Some(round) = target.round.as_mut().filter(|round| round.number == number) else { return };
         let proposed = result
-            .map_err(|failure| Trouble::new(failure.code(), failure.to_string()))
+            .map_err(|failure| Trouble::new(failure.problem().code(), failure.to_string()))
             .and_then(|addresses| round.propose(key, &target.wish, &addresses, self.timing, now));
         match proposed {
             Ok(()) => {
