@@ -81,12 +81,15 @@ impl World {
         let list = world.write_list(&root, &intermediate, &keys)?;
         let pick = world.write_state(&list, candidates)?;
         let owner = list.owner(&root.spki_sha256());
+        fs::create_dir(world.0.join("vouchers"))?;
         let store = Store::new(world.0.join("vouchers"));
         for authorities in [0, 2, 8] {
             let site = intermediate.issue(&Leaf::new([HOST]).lifetime(90 * DAY))?;
             fs::write(world.site(authorities).chain, site.chain_pem())?;
             fs::write(world.site(authorities).key, site.key_pem())?;
             if authorities == 0 {
+                // As most CAs have it: the responder is one that the CA has delegated to.
+                intermediate.delegate_ocsp(true);
                 fs::write(world.staple(), intermediate.staple(site.serial())?)?;
                 continue;
             }
