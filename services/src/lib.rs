@@ -5,5 +5,7 @@ pub mod authority;
 pub mod exit;
 pub mod explain;
 pub mod lab;
+pub mod show;
 
 mod output;
+mod view;

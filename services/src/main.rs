@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mecai_services::authority::{self, openssl_setup};
-use mecai_services::{agent, exit, explain, lab};
+use mecai_services::{agent, exit, explain, lab, show};
 
 /// Certificate Authorities that vouch for each other: look at servers, run authorities and agents.
 #[derive(Parser)]
@@ -20,6 +20,7 @@ enum Command {
     Authority(authority::Command),
     #[command(subcommand)]
     Agent(agent::Command),
+    Show(show::Options),
     Explain(explain::Options),
     #[command(subcommand)]
     Lab(lab::Command),
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     match Program::parse().command {
         Command::Authority(command) => authority::run(command),
         Command::Agent(command) => agent::run(&command),
+        Command::Show(options) => show::run(&options).into(),
         Command::Explain(options) => explain::run(&options).into(),
         Command::Lab(command) => lab::run(&command),
     }
