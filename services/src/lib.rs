@@ -1,6 +1,7 @@
 //! The parts of the `mecai` program, one module each.
 
 pub mod agent;
+pub mod authorities;
 pub mod authority;
 pub mod exit;
 pub mod explain;

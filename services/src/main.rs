@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mecai_services::authority::{self, openssl_setup};
-use mecai_services::{agent, exit, explain, lab, show};
+use mecai_services::{agent, authorities, exit, explain, lab, show};
 
 /// Certificate Authorities that vouch for each other: look at servers, run authorities and agents.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Show(show::Options),
     Explain(explain::Options),
     #[command(subcommand)]
+    Authorities(authorities::Command),
+    #[command(subcommand)]
     Lab(lab::Command),
 }
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Agent(command) => agent::run(&command),
         Command::Show(options) => show::run(&options).into(),
         Command::Explain(options) => explain::run(&options).into(),
+        Command::Authorities(command) => authorities::run(&command).into(),
         Command::Lab(command) => lab::run(&command),
     }
 }
