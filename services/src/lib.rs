@@ -3,10 +3,12 @@
 pub mod agent;
 pub mod authorities;
 pub mod authority;
+pub mod check;
 pub mod exit;
 pub mod explain;
 pub mod lab;
 pub mod show;
 
+mod openssl_cnf;
 mod output;
 mod view;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mecai_services::authority::{self, openssl_setup};
-use mecai_services::{agent, authorities, exit, explain, lab, show};
+use mecai_services::{agent, authorities, check, exit, explain, lab, show};
 
 /// Certificate Authorities that vouch for each other: look at servers, run authorities and agents.
 #[derive(Parser)]
@@ -20,6 +20,7 @@ enum Command {
     Authority(authority::Command),
     #[command(subcommand)]
     Agent(agent::Command),
+    Check(check::Options),
     Show(show::Options),
     Explain(explain::Options),
     #[command(subcommand)]
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     match Program::parse().command {
         Command::Authority(command) => authority::run(command),
         Command::Agent(command) => agent::run(&command),
+        Command::Check(options) => check::run(&options).into(),
         Command::Show(options) => show::run(&options).into(),
         Command::Explain(options) => explain::run(&options).into(),
         Command::Authorities(command) => authorities::run(&command).into(),
