@@ -7,6 +7,7 @@ pub mod check;
 pub mod exit;
 pub mod explain;
 pub mod lab;
+pub mod run;
 pub mod show;
 
 mod openssl_cnf;

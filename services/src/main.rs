@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mecai_services::authority::{self, openssl_setup};
-use mecai_services::{agent, authorities, check, exit, explain, lab, show};
+use mecai_services::{agent, authorities, check, exit, explain, lab, run, show};
 
 /// Certificate Authorities that vouch for each other: look at servers, run authorities and agents.
 #[derive(Parser)]
@@ -23,6 +23,7 @@ enum Command {
     Check(check::Options),
     Show(show::Options),
     Explain(explain::Options),
+    Run(run::Options),
     #[command(subcommand)]
     Authorities(authorities::Command),
     #[command(subcommand)]
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::run(&options).into(),
         Command::Show(options) => show::run(&options).into(),
         Command::Explain(options) => explain::run(&options).into(),
+        Command::Run(options) => run::run(&options),
         Command::Authorities(command) => authorities::run(&command).into(),
         Command::Lab(command) => lab::run(&command),
     }
