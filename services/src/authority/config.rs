@@ -139,7 +139,7 @@ pub struct Limits {
     pub probes_at_once: NonZeroUsize,
     /// Octets that a server may send in one handshake. Default: 262144.
     pub handshake_octets: NonZeroUsize,
-    /// Octets of a CRL. Default: 16777216.
+    /// Octets of a CRL. Default: 8388608.
     pub crl_octets: NonZeroUsize,
 }
 
@@ -189,7 +189,7 @@ impl Default for Limits {
             requests_at_once: count(512),
             probes_at_once: count(256),
             handshake_octets: count(256 * 1024),
-            crl_octets: count(16 * 1024 * 1024),
+            crl_octets: count(8 * 1024 * 1024),
         }
     }
 }

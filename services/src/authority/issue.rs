@@ -11,7 +11,7 @@ use mecai::signature::SigningKey;
 use super::checks::sha256;
 use super::examine::Examiner;
 use super::journal::{Entry, Journal};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, clip};
 use super::single_flight::SingleFlight;
 
 /// The outcome of a request that was endorsed, in the journal.
@@ -53,7 +53,7 @@ impl Issuer {
             requester,
             target: read.map(|request| (request.statement.host().to_owned(), request.statement.port())),
             outcome: outcome.as_ref().map_or_else(|refusal| refusal.problem().code(), |_| ENDORSED),
-            detail: outcome.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+            detail: outcome.as_ref().err().map(|refusal| clip(&refusal.to_string())).unwrap_or_default(),
             request: body,
             endorsement: outcome.as_ref().ok().cloned(),
         };

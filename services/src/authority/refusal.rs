@@ -154,9 +154,20 @@ impl Refusal {
                 "the statement lives from {produced_at} to {not_after}, {} s; at most {LIFETIME_MAX} s are allowed",
                 not_after.since(*produced_at)
             ),
-            _ => self.to_string(),
+            _ => clip(&self.to_string()),
         }
     }
+}
+
+/// The text on one line of at most 800 characters: certificates, servers and resolvers of strangers have a say in it.
+#[must_use]
+pub fn clip(text: &str) -> String {
+    const MOST: usize = 800;
+    let mut clipped: String = text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(MOST).is_some() {
+        clipped.push_str("...");
+    }
+    clipped
 }
 
 fn list(addresses: &[IpAddr]) -> String {

@@ -1,12 +1,14 @@
 //! Reads a CRL (RFC 5280 section 5) that speaks of one issuer's certificates.
 
+use std::collections::HashMap;
+
 use openssl::error::ErrorStack;
-use openssl::x509::{CrlStatus, ReasonCode, X509, X509Crl, X509Ref};
+use openssl::x509::{X509Crl, X509Ref};
 use thiserror::Error;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::FromDer;
-use x509_parser::revocation_list::CertificateRevocationList;
+use x509_parser::revocation_list::{CertificateRevocationList, RevokedCertificate};
 
 use super::evidence::{NotInForce, Revoked, Status, Window, is_strong, reason_name, unix};
 
@@ -52,13 +54,20 @@ impl From<ErrorStack> for CrlFailure {
     }
 }
 
-/// A CRL whose issuer and signature were checked.
+/// A CRL whose issuer and signature were checked, reduced to what is asked of it: CRLs of a hundred thousand entries are
+/// kept for hours.
 pub struct Crl {
-    crl: X509Crl,
     window: Window,
     scope: Scope,
-    octets: usize,
+    /// By serial number.
+    revoked: HashMap<Serial, Revoked>,
 }
+
+/// The content octets of a serial number, without leading zeros.
+type Serial = Box<[u8]>;
+
+/// Memory of one entry, about, in octets.
+const ENTRY: usize = 120;
 
 /// What the issuing distribution point says (RFC 5280 section 5.2.5).
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -69,10 +78,10 @@ struct Scope {
     points: Option<Vec<String>>,
 }
 
-/// The certificate for which a CRL is read.
+/// The certificate for which a CRL is asked.
 pub struct Subject<'a> {
-    /// The certificate.
-    pub certificate: &'a X509,
+    /// The content octets of its serial number.
+    pub serial: &'a [u8],
     /// Whether it is a CA certificate.
     pub is_ca: bool,
     /// All URLs of the distribution point from which the CRL came.
@@ -85,19 +94,19 @@ impl Crl {
     /// # Errors
     /// [`CrlFailure`].
     pub fn read(der: &[u8], issuer: &X509Ref) -> Result<Self, CrlFailure> {
-        let scope = read_scope(der)?;
-        check_key_usage(issuer)?;
-        let crl = X509Crl::from_der(der).map_err(|_| CrlFailure::Malformed)?;
-        if crl.issuer_name().to_der()? != issuer.subject_name().to_der()? {
-            return Err(CrlFailure::OtherIssuer);
+        let window = check_issuer(der, issuer)?;
+        let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| CrlFailure::Malformed)?;
+        if !rest.is_empty() {
+            return Err(CrlFailure::Malformed);
         }
-        let key = issuer.public_key()?;
-        if !matches!(crl.verify(&key), Ok(true)) {
-            return Err(CrlFailure::Signature);
-        }
-        let next_update = crl.next_update().ok_or(CrlFailure::NoNextUpdate)?;
-        let window = Window { this_update: unix(crl.last_update())?, next_update: unix(next_update)? };
-        Ok(Self { crl, window, scope, octets: der.len() })
+        let scope = read_scope(&list)?;
+        let entry = |entry: &RevokedCertificate<'_>| {
+            let at = u64::try_from(entry.revocation_date.timestamp()).ok();
+            let reason = entry.reason_code().and_then(|(_, code)| reason_name(code.0.into()));
+            (plain(entry.raw_serial()).into(), Revoked { at, reason })
+        };
+        let revoked = list.iter_revoked_certificates().map(entry).collect();
+        Ok(Self { window, scope, revoked })
     }
 
     /// From when to when it is in force.
@@ -106,10 +115,10 @@ impl Crl {
         self.window
     }
 
-    /// The length of its DER.
+    /// About how much memory it takes, in octets.
     #[must_use]
-    pub fn octets(&self) -> usize {
-        self.octets
+    pub fn memory(&self) -> usize {
+        self.revoked.len() * ENTRY + ENTRY
     }
 
     /// What it says of `subject` at `now` (seconds since 1970).
@@ -129,21 +138,37 @@ impl Crl {
         {
             return Err(CrlFailure::Scope("it is of another distribution point"));
         }
-        let entry = match self.crl.get_by_cert(subject.certificate) {
-            CrlStatus::NotRevoked => return Ok(Status::Good(self.window)),
-            // A complete CRL has no entry that takes one back, so any entry counts.
-            CrlStatus::Revoked(entry) | CrlStatus::RemoveFromCrl(entry) => entry,
-        };
-        let reason = entry.extension::<ReasonCode>()?.and_then(|(_, code)| code.get_i64().ok()).and_then(reason_name);
-        Ok(Status::Revoked(Revoked { at: Some(unix(entry.revocation_date())?), reason }))
+        // A complete CRL has no entry that takes one back (removeFromCRL), so any entry counts.
+        Ok(match self.revoked.get(plain(subject.serial)) {
+            None => Status::Good(self.window),
+            Some(revoked) => Status::Revoked(revoked.clone()),
+        })
     }
 }
 
-fn read_scope(der: &[u8]) -> Result<Scope, CrlFailure> {
-    let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| CrlFailure::Malformed)?;
-    if !rest.is_empty() {
-        return Err(CrlFailure::Malformed);
+/// From when to when the CRL is in force, if it is `issuer`'s.
+fn check_issuer(der: &[u8], issuer: &X509Ref) -> Result<Window, CrlFailure> {
+    check_key_usage(issuer)?;
+    let crl = X509Crl::from_der(der).map_err(|_| CrlFailure::Malformed)?;
+    if crl.issuer_name().to_der()? != issuer.subject_name().to_der()? {
+        return Err(CrlFailure::OtherIssuer);
     }
+    let key = issuer.public_key()?;
+    if !matches!(crl.verify(&key), Ok(true)) {
+        // OpenSSL leaves its reasons behind, where the next one to ask would take them for its own.
+        drop(ErrorStack::get());
+        return Err(CrlFailure::Signature);
+    }
+    let next_update = crl.next_update().ok_or(CrlFailure::NoNextUpdate)?;
+    Ok(Window { this_update: unix(crl.last_update())?, next_update: unix(next_update)? })
+}
+
+fn plain(serial: &[u8]) -> &[u8] {
+    let zeros = serial.iter().take_while(|octet| **octet == 0).count();
+    &serial[zeros..]
+}
+
+fn read_scope(list: &CertificateRevocationList<'_>) -> Result<Scope, CrlFailure> {
     if !is_strong(&list.signature_algorithm.algorithm) {
         return Err(CrlFailure::WeakSignature(list.signature_algorithm.algorithm.to_id_string()));
     }

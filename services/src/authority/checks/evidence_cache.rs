@@ -20,10 +20,10 @@ use crate::authority::clock::Clock;
 const OCSP_MAX: usize = 64 * 1024;
 /// OCSP statuses that are kept.
 const OCSP_KEPT: u64 = 100_000;
-/// Memory for CRLs that are kept, in octets of DER.
+/// Memory for CRLs that are kept, in octets.
 const CRL_KEPT: u64 = 256 * 1024 * 1024;
-/// CRLs that are fetched and read at a time, since each may be large.
-const CRL_AT_ONCE: usize = 8;
+/// CRLs that are fetched and read at a time: while it is read, a CRL takes some twenty times its length.
+const CRL_AT_ONCE: usize = 4;
 /// A failure is remembered for this long, so that a dead responder is not asked for every request.
 const FAILURE_KEPT: Duration = Duration::from_secs(5);
 
@@ -76,7 +76,7 @@ impl EvidenceCache {
     #[must_use]
     pub fn new(fetcher: Fetcher, clock: Arc<dyn Clock>, limits: EvidenceLimits) -> Self {
         let weigh = |_: &[u8; 32], entry: &Kept<Arc<Crl>>| {
-            let octets = entry.value.as_ref().map_or(1_024, |crl| crl.octets());
+            let octets = entry.value.as_ref().map_or(1_024, |crl| crl.memory());
             u32::try_from(octets).unwrap_or(u32::MAX)
         };
         Self {

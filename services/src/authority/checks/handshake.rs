@@ -118,7 +118,7 @@ impl Handshaker {
             Some(KeyType::Eddsa) => &self.eddsa,
         };
         let mut tls = self.start(context, stream, sni).map_err(setup_failed)?;
-        while let Err(error) = tls.connect() {
+        while let Err(error) = connect(&mut tls) {
             let waited = match error.code() {
                 ErrorCode::WANT_READ => tls.get_ref().stream.readable().await,
                 ErrorCode::WANT_WRITE => tls.get_ref().stream.writable().await,
@@ -205,6 +205,12 @@ fn context(restrict: Option<(&str, &str)>) -> Result<SslContext, ErrorStack> {
         builder.set_sigalgs_list(algorithms)?;
     }
     Ok(builder.build())
+}
+
+fn connect(tls: &mut SslStream<Bounded>) -> Result<(), openssl::ssl::Error> {
+    // OpenSSL takes errors that something else left on this thread for those of the handshake.
+    drop(ErrorStack::get());
+    tls.connect()
 }
 
 fn read(ssl: &openssl::ssl::SslRef) -> Result<Presented, HandshakeFailure> {

@@ -154,7 +154,6 @@ fn check_algorithm(der: &[u8]) -> Result<(), OcspFailure> {
 
 #[derive(Sequence)]
 struct Outer<'a> {
-    #[allow(dead_code, reason = "read by OpenSSL; here it only has its place")]
     status: AnyRef<'a>,
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
     bytes: Option<ResponseBytes<'a>>,
@@ -162,20 +161,16 @@ struct Outer<'a> {
 
 #[derive(Sequence)]
 struct ResponseBytes<'a> {
-    #[allow(dead_code, reason = "read by OpenSSL; here it only has its place")]
     kind: ObjectIdentifier,
     response: &'a OctetStringRef,
 }
 
 #[derive(Sequence)]
 struct Basic<'a> {
-    #[allow(dead_code, reason = "read by OpenSSL; here it only has its place")]
     data: AnyRef<'a>,
     algorithm: Algorithm<'a>,
-    #[allow(dead_code, reason = "read by OpenSSL; here it only has its place")]
     signature: BitStringRef<'a>,
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
-    #[allow(dead_code, reason = "read by OpenSSL; here it only has its place")]
     certificates: Option<AnyRef<'a>>,
 }
 
@@ -183,7 +178,6 @@ struct Basic<'a> {
 struct Algorithm<'a> {
     oid: ObjectIdentifier,
     #[asn1(optional = "true")]
-    #[allow(dead_code, reason = "read by OpenSSL; here it only has its place")]
     parameters: Option<AnyRef<'a>>,
 }
 

@@ -128,6 +128,7 @@ pub struct RevocationChecker {
 /// One certificate, read.
 struct Link {
     which: Which,
+    serial: Vec<u8>,
     certificate: X509,
     issuer: X509,
     pointers: Pointers,
@@ -224,7 +225,7 @@ impl RevocationChecker {
     }
 
     fn read_crl(&self, crl: &Crl, link: &Link, points: &[String]) -> Result<Status, String> {
-        let subject = Subject { certificate: &link.certificate, is_ca: link.which.is_ca, points };
+        let subject = Subject { serial: &link.serial, is_ca: link.which.is_ca, points };
         crl.status(&subject, self.clock.now()).map_err(|cause| cause.to_string())
     }
 }
@@ -267,11 +268,11 @@ impl Link {
         let pointers = Pointers::read(certificate).map_err(|cause| unreadable(cause.to_string()))?;
         let (_, parsed) =
             x509_parser::parse_x509_certificate(certificate).map_err(|cause| unreadable(cause.to_string()))?;
-        let spki = sha256(parsed.public_key().raw);
+        let (spki, serial) = (sha256(parsed.public_key().raw), parsed.raw_serial().to_vec());
         let read = |der| X509::from_der(der).map_err(|cause| unreadable(cause.to_string()));
         let (certificate, issuer) = (read(certificate)?, read(issuer)?);
         which.spki = spki;
-        Ok(Self { which, certificate, issuer, pointers })
+        Ok(Self { which, serial, certificate, issuer, pointers })
     }
 
     fn revoked(&self, revoked: Revoked) -> RevocationFailure {
