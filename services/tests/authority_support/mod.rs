@@ -259,11 +259,25 @@ pub struct Answer {
 }
 
 impl Authority {
+    /// One that runs elsewhere.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, stop: None, task: None }
+    }
+
     pub async fn ask(&self, ask: &Ask) -> Answer {
-        self.send("POST", "/v1/endorsements", "application/vnd.mecai.voucher-request", &ask.der()).await
+        self.try_ask(ask).await.unwrap()
+    }
+
+    /// None if the authority is gone.
+    pub async fn try_ask(&self, ask: &Ask) -> Option<Answer> {
+        self.try_send("POST", "/v1/endorsements", "application/vnd.mecai.voucher-request", &ask.der()).await
     }
 
     pub async fn send(&self, method: &str, path: &str, media_type: &str, body: &[u8]) -> Answer {
+        self.try_send(method, path, media_type, body).await.unwrap()
+    }
+
+    async fn try_send(&self, method: &str, path: &str, media_type: &str, body: &[u8]) -> Option<Answer> {
         let url = format!("http://{}{path}", self.address);
         let (method, media_type, body) = (method.to_owned(), media_type.to_owned(), body.to_vec());
         tokio::task::spawn_blocking(move || {
@@ -274,13 +288,13 @@ impl Authority {
                 .header("content-type", media_type)
                 .body(body)
                 .unwrap();
-            let mut response = agent.run(request).unwrap();
+            let mut response = agent.run(request).ok()?;
             let text = |value: &ureq::http::HeaderValue| value.to_str().unwrap().to_owned();
-            Answer {
+            Some(Answer {
                 status: response.status().as_u16(),
                 headers: response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-                body: response.body_mut().read_to_vec().unwrap(),
-            }
+                body: response.body_mut().read_to_vec().ok()?,
+            })
         })
         .await
         .unwrap()
