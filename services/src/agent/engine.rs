@@ -23,7 +23,7 @@ use super::queue::Queue;
 use super::round::Round;
 use super::shelf::{self, Shelf};
 use super::status::Status;
-use super::target::{Due, Key, Target, Timing, Wish};
+use super::target::{Due, Key, OWN_OPERATOR, Target, Timing, Wish};
 use super::trouble::Trouble;
 use super::watch::Watched;
 use crate::authority::checks::dns::{Dns, DnsFailure};
@@ -461,12 +461,17 @@ impl Engine {
             }
             Err(failure) => {
                 round.answered(&authority, None);
-                let is_new = target.asked(&authority).and_then(|asked| asked.failing.as_ref());
-                if is_new.is_none_or(|before| before.code != failure.code()) {
-                    let operator =
-                        self.list.value().and_then(|list| list.operators().get(list.authority(&authority)?.0));
+                let before = target.asked(&authority).and_then(|asked| asked.failing.as_ref());
+                if before.is_none_or(|before| before.code != failure.code()) {
+                    let (code, host, port) = (failure.code(), &key.host, key.port);
+                    let list = self.list.value();
+                    let operator = list.and_then(|list| list.operators().get(list.authority(&authority)?.0));
                     let operator = operator.map_or("", |operator| &operator.id);
-                    tracing::warn!(code = failure.code(), operator, host = key.host, port = key.port, "{failure}");
+                    if code == OWN_OPERATOR {
+                        tracing::info!(code, operator, host, port, "{failure}");
+                    } else {
+                        tracing::warn!(code, operator, host, port, "{failure}");
+                    }
                 }
                 target.failed(authority, failure, now, self.timing, rand::random());
             }

@@ -52,7 +52,6 @@ pub(super) fn keep_running(config: Config, path: &Path) -> Result<Outcome, Troub
                 Wake::Step => {}
                 Wake::Hangup => {
                     tracing::info!("all files are read anew");
-                    watched.forget_looks();
                     agent.engine.start_over(now());
                 }
                 Wake::Terminate => break,

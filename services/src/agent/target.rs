@@ -327,7 +327,8 @@ mod tests {
         assert_eq!(target.due(NOW, TIMING, &[], 0), Due::Nobody);
         for (random, expected) in [(0, 21_600), (LATEST, 19_440)] {
             target.begin_full_round(NOW, TIMING, random);
-            [A, B].map(|authority| target.endorsed(authority, TIMING));
+            target.endorsed(A, TIMING);
+            target.endorsed(B, TIMING);
             assert_eq!(target.due(NOW.plus(expected - 1), TIMING, &[A, B], 1), Due::Nobody);
             assert_eq!(target.due(NOW.plus(expected), TIMING, &[A, B], 1), Due::Everybody(vec![A, B]));
         }
