@@ -27,9 +27,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 pub use self::config::{Config, ConfigError, Site};
-pub use self::run::Outcome;
 pub use self::status::{AuthorityStatus, ListStatus, SiteStatus, Status};
 pub use self::trouble::{Failing, Trouble};
+use crate::exit::Exit;
+use crate::output;
 
 /// Collects vouchers for a server's sites.
 #[derive(Debug, clap::Subcommand)]
@@ -72,23 +73,14 @@ pub fn run(command: &Command) -> ExitCode {
     };
     let config = match Config::read(path) {
         Ok(config) => config,
-        Err(error) => {
-            eprintln!("mecai agent: {error} (configuration)");
-            return ExitCode::from(2);
-        }
+        Err(error) => return output::tell(Trouble::new("configuration", error.to_string()), Exit::Usage).into(),
     };
     let done = match command {
         Command::Run(_) => run::keep_running(config, path),
         Command::Once(output) => run::once(config, output.json),
         Command::Status(output) => run::show(&config, output.json),
     };
-    match done {
-        Ok(outcome) => ExitCode::from(outcome as u8),
-        Err(trouble) => {
-            eprintln!("mecai agent: {trouble}");
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(output::fail).into()
 }
 
 /// Unless the program has done so; `RUST_LOG` says how much.

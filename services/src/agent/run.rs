@@ -1,7 +1,6 @@
 //! The three subcommands.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,20 +14,8 @@ use super::status::Status;
 use super::table;
 use super::trouble::Trouble;
 use super::watch::Watched;
-
-/// What came of a subcommand: its exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Outcome {
-    /// At least three quarters of the operators vouch for every site.
-    Done = 0,
-    /// Nothing new came, or a file could not be read or written.
-    Failed = 1,
-    /// Some sites or authorities failed.
-    Some = 3,
-    /// No site has a voucher that is in force.
-    NoVoucher = 5,
-}
+use crate::exit::Exit;
+use crate::output;
 
 /// Files are looked at, and what is due is begun, in steps of so much.
 const STEP: Duration = Duration::from_secs(1);
@@ -38,7 +25,7 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 const THREADS: usize = 600;
 
 /// `mecai agent run`.
-pub(super) fn keep_running(config: Config, path: &Path) -> Result<Outcome, Trouble> {
+pub(super) fn keep_running(config: Config, path: &Path) -> Result<Exit, Trouble> {
     with_runtime(async {
         let mut signals = Signals::new()?;
         let mut watched = Watched::new(vec![path.to_path_buf()]);
@@ -70,12 +57,12 @@ pub(super) fn keep_running(config: Config, path: &Path) -> Result<Outcome, Troub
         tracing::info!("the agent ends");
         agent.engine.finish(now());
         agent.write_status();
-        Ok(Outcome::Done)
+        Ok(Exit::Done)
     })
 }
 
 /// `mecai agent once`.
-pub(super) fn once(config: Config, json: bool) -> Result<Outcome, Trouble> {
+pub(super) fn once(config: Config, json: bool) -> Result<Exit, Trouble> {
     let status = with_runtime(async {
         let mut signals = Signals::new()?;
         let lock = engine::lock(&config.state())?;
@@ -98,12 +85,12 @@ pub(super) fn once(config: Config, json: bool) -> Result<Outcome, Trouble> {
     })?;
     let sites: String = status.sites.iter().map(|site| format!("{}\n", table::round(site))).collect();
     let troubles = status.troubles.iter().map(|trouble| format!("{} ({})\n", trouble.sentence, trouble.code));
-    print(&if json { status.to_json() } else { sites + &troubles.collect::<String>() });
-    Ok(outcome(&status))
+    print(&if json { status.to_json() } else { sites + &troubles.collect::<String>() })?;
+    Ok(exit(&status))
 }
 
 /// `mecai agent status`.
-pub(super) fn show(config: &Config, json: bool) -> Result<Outcome, Trouble> {
+pub(super) fn show(config: &Config, json: bool) -> Result<Exit, Trouble> {
     let path = Status::path(&config.state());
     let missing = || {
         let sentence = format!("there is no {}: no agent with this configuration has run yet", path.display());
@@ -111,29 +98,28 @@ pub(super) fn show(config: &Config, json: bool) -> Result<Outcome, Trouble> {
     };
     let mut status = Status::read(&config.state())?.ok_or_else(missing)?;
     status.sites.iter_mut().for_each(|site| site.expire(now()));
-    print(&if json { status.to_json() } else { table::status(&status) });
-    Ok(outcome(&status))
+    print(&if json { status.to_json() } else { table::status(&status) })?;
+    Ok(exit(&status))
 }
 
-fn outcome(status: &Status) -> Outcome {
+fn print(text: &str) -> Result<(), Trouble> {
+    output::print(text).map_err(|cause| Trouble::new("not_printed", format!("the status cannot be printed: {cause}")))
+}
+
+/// Done when at most a quarter of the operators is missing at any site.
+fn exit(status: &Status) -> Exit {
     let is_new = |site: &super::SiteStatus| site.trouble.is_none() && site.failing < site.operators;
     if !status.troubles.is_empty() {
-        Outcome::Failed
+        Exit::Failed
     } else if status.sites.iter().all(|site| site.vouching == 0) {
-        Outcome::NoVoucher
+        Exit::NoVoucher
     } else if status.sites.iter().all(super::SiteStatus::is_well) {
-        Outcome::Done
+        Exit::Done
     } else if status.sites.iter().any(is_new) {
-        Outcome::Some
+        Exit::SomeFailed
     } else {
-        Outcome::Failed
+        Exit::Failed
     }
-}
-
-/// A reader that has gone away is no failure.
-fn print(text: &str) {
-    let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn with_runtime<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
@@ -282,16 +268,16 @@ mod tests {
 
     #[test]
     fn exit_statuses() {
-        let of = |sites: &[SiteStatus]| outcome(&Status { sites: sites.to_vec(), ..Status::new(UnixTime(0)) });
-        assert_eq!(of(&[site(11, 11, 0)]), Outcome::Done);
-        assert_eq!(of(&[site(11, 9, 2)]), Outcome::Done);
-        assert_eq!(of(&[site(11, 8, 3)]), Outcome::Some);
-        assert_eq!(of(&[site(11, 11, 3)]), Outcome::Some);
-        assert_eq!(of(&[site(11, 11, 0), site(11, 0, 11)]), Outcome::Some);
-        assert_eq!(of(&[site(11, 11, 11)]), Outcome::Failed);
-        assert_eq!(of(&[site(11, 0, 11)]), Outcome::NoVoucher);
+        let of = |sites: &[SiteStatus]| exit(&Status { sites: sites.to_vec(), ..Status::new(UnixTime(0)) });
+        assert_eq!(of(&[site(11, 11, 0)]), Exit::Done);
+        assert_eq!(of(&[site(11, 9, 2)]), Exit::Done);
+        assert_eq!(of(&[site(11, 8, 3)]), Exit::SomeFailed);
+        assert_eq!(of(&[site(11, 11, 3)]), Exit::SomeFailed);
+        assert_eq!(of(&[site(11, 11, 0), site(11, 0, 11)]), Exit::SomeFailed);
+        assert_eq!(of(&[site(11, 11, 11)]), Exit::Failed);
+        assert_eq!(of(&[site(11, 0, 11)]), Exit::NoVoucher);
         let trouble = Failing::after(None, "store_not_written", "no space".to_owned(), UnixTime(0));
         let full = Status { sites: vec![site(11, 11, 0)], troubles: vec![trouble], ..Status::new(UnixTime(0)) };
-        assert_eq!(outcome(&full), Outcome::Failed);
+        assert_eq!(exit(&full), Exit::Failed);
     }
 }

@@ -1,16 +1,16 @@
 //! The status for people.
 
-use comfy_table::{ContentArrangement, Table, presets::NOTHING};
+use comfy_table::ContentArrangement;
 use mecai::time::UnixTime;
 
 use super::status::{AuthorityStatus, SiteStatus, Status};
 use super::trouble::Failing;
+use crate::output;
 
 /// A table of sites and authorities, and below it what is wrong elsewhere.
 pub(super) fn status(status: &Status) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["SITE", "OPERATOR", "AUTHORITY", "GOOD UNTIL", "FAILING"]);
+    let mut table = output::table(["SITE", "OPERATOR", "AUTHORITY", "GOOD UNTIL", "FAILING"]);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     for site in &status.sites {
         let place = format!("{} port {}", site.host, site.port);
         if site.authorities.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn status(status: &Status) -> String {
             table.add_row([place, &authority.operator, &authority.url, good_until, &failing(authority)]);
         }
     }
-    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let mut text = output::indented(&table, "");
     text.push('\n');
     for site in &status.sites {
         text.push_str(&format!("{}\n", summary(site)));
