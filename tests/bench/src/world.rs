@@ -89,7 +89,7 @@ impl World {
             fs::write(world.site(authorities).key, site.key_pem())?;
             if authorities == 0 {
                 // As most CAs have it: the responder is one that the CA has delegated to.
-                intermediate.delegate_ocsp(true);
+                intermediate.delegate_ocsp(true)?;
                 fs::write(world.staple(), intermediate.staple(site.serial())?)?;
                 continue;
             }
