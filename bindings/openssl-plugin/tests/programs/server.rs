@@ -97,7 +97,7 @@ impl Nginx {
                 .join(" "),
         );
         fs::write(prefix.join("nginx.conf"), text.replace("PORT", &port.to_string())).unwrap();
-        let mut command = Command::new("/usr/sbin/nginx");
+        let mut command = Command::new("nginx");
         command.arg("-p").arg(&prefix).args(["-c", "nginx.conf", "-e", "logs/error.log"]);
         let child = command.env("OPENSSL_CONF", config(world)).stdin(Stdio::null()).spawn().unwrap();
         let nginx = Self { child, prefix, port };
