@@ -6,6 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use mecai::Sha256;
 use mecai::authority_list::{Authority, AuthorityList};
 use mecai::endorsement::AuthorityId;
@@ -333,10 +334,15 @@ impl Engine {
             let addresses = target.wish.addresses.clone();
             let dns = self.dns.clone();
             tokio::spawn(async move {
+                let host = key.host.clone();
+                let failed = |cause: String| Err(DnsFailure::Failed { host: key.host.clone(), cause });
                 let result = match dns {
                     _ if !addresses.is_empty() => Ok(addresses),
-                    Ok(dns) => dns.addresses(&key.host).await,
-                    Err(cause) => Err(DnsFailure::Failed { host: key.host.clone(), cause }),
+                    Ok(dns) => {
+                        let asked = tokio::spawn(async move { dns.addresses(&host).await });
+                        asked.await.unwrap_or_else(|error| failed(error.to_string()))
+                    }
+                    Err(cause) => failed(cause),
                 };
                 // Nobody listens any more when the agent ends.
                 let _ = sender.send(Event::Addresses(key, round, result));
@@ -380,8 +386,11 @@ impl Engine {
             match self.question(&id, &waiting, now) {
                 Some(Ok(question)) => {
                     let (client, sender) = (self.client.clone(), self.sender.clone());
-                    tokio::task::spawn_blocking(move || {
-                        let result = client.ask(&question);
+                    let asked = tokio::task::spawn_blocking(move || client.ask(&question));
+                    tokio::spawn(async move {
+                        // Whatever an authority sends, its place is given back.
+                        let broken = |error| Err(Failure::unreachable(&format!("the question broke off: {error}")));
+                        let result = asked.await.unwrap_or_else(broken);
                         let _ = sender.send(Event::Answer(id, waiting.key, waiting.round, result));
                     });
                 }
@@ -455,6 +464,7 @@ impl Engine {
         let Some(round) = target.round.as_mut().filter(|round| round.number == number) else { return };
         match result {
             Ok(endorsement) => {
+                tracing::debug!(authority = HEXLOWER.encode(&authority), host = key.host, port = key.port, "endorsed");
                 round.answered(&authority, Some(endorsement));
                 self.news.entry(key.certificate).or_insert_with(Instant::now);
                 target.endorsed(authority, self.timing);

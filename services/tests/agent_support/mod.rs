@@ -282,8 +282,8 @@ impl Stand {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mecai"));
         command.arg("agent").args(words).arg("--config").arg(self.path("agent.toml"));
-        // Faults of the environment must not reach the authorities through a proxy, nor the log another place.
-        command.env("http_proxy", "http://127.0.0.1:1").env_remove("RUST_LOG");
+        // A proxy in the environment must not be used.
+        command.env("http_proxy", "http://127.0.0.1:1").env("RUST_LOG", "info,mecai_services=debug");
         command
     }
 
