@@ -70,6 +70,9 @@ pub enum Error {
     /// A world without operators was asked for.
     #[error("a world needs at least one operator, not 0")]
     NoOperators,
+    /// An agent or an authority was asked for in a world without authorities.
+    #[error("this world was started without authorities, so it has no agents either")]
+    NoProgram,
     /// A program could not be started.
     #[error("cannot start {program}: {source}; is it installed?")]
     Start {
@@ -121,6 +124,7 @@ impl Error {
             Self::Issue { .. } => "lab_issue",
             Self::UnknownOperator { .. } => "lab_unknown_operator",
             Self::NoOperators => "lab_no_operators",
+            Self::NoProgram => "lab_no_program",
             Self::Start { .. } => "lab_start",
             Self::Ended { .. } => "lab_ended",
             Self::NotReady { .. } => "lab_not_ready",

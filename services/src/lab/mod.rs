@@ -15,30 +15,41 @@
 //! # }
 //! ```
 
+mod authority;
 mod command;
+mod directory;
 mod dns;
 mod error;
 mod nginx;
+mod openssl_conf;
 mod operator;
 mod pki;
 mod port;
 mod process;
+mod program;
 mod revocation;
 mod server_thread;
+mod signed_list;
+mod site_agent;
 mod world;
 mod world_file;
 
+pub use authority::Authority;
 pub use command::{Command, Up, run};
 pub use dns::{Dns, DnsBehaviour};
 pub use error::Error;
 pub use nginx::Nginx;
+pub use openssl_conf::OpensslConf;
 pub use operator::Operator;
 pub use pki::{Ca, Issued, Leaf, Pointers, Subject, Validity};
 pub use port::Port;
 pub use process::Process;
+pub use program::{Ran, run as run_program};
 pub use revocation::{CrlBehaviour, Freshness, OcspBehaviour, RevocationReason, RevocationServer, Status};
+pub use signed_list::SignedList;
+pub use site_agent::{SiteAgent, SitePlan};
 pub use world::{World, WorldBuilder};
-pub use world_file::{CaEntry, OperatorEntry, SiteEntry, WorldFile};
+pub use world_file::{AuthorityEntry, CaEntry, OperatorEntry, SiteEntry, WorldFile};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

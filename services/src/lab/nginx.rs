@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use super::directory::make_open;
 use super::process::is_root;
-use super::world::make_open;
 use super::{Error, Process};
 
 /// Debian's nginx is not in every user's PATH.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::pki::{Ca, Issued, Leaf, Subject, Validity};
 use super::{Error, RevocationServer};
 
-/// A world's operators come from these countries in turn.
-const COUNTRIES: [&str; 3] = ["DE", "US", "JP"];
+/// A world's operators come from these countries in turn, and look at the network from these regions.
+const COUNTRIES: [(&str, &str); 3] = [("DE", "EU"), ("US", "NA"), ("JP", "AS")];
 const ROOT_LIFE_SECONDS: u64 = 20 * 365 * 24 * 3600;
 const INTERMEDIATE_LIFE_SECONDS: u64 = 5 * 365 * 24 * 3600;
 
@@ -17,6 +17,7 @@ pub struct Operator {
     id: String,
     name: String,
     country: &'static str,
+    region: &'static str,
     root: Arc<Ca>,
     intermediate: Arc<Ca>,
     /// Intermediates that it owns below roots of others.
@@ -28,7 +29,7 @@ impl Operator {
     /// The operator in place `index` of a world, from 0, with its server on a free port of `ip`.
     pub(super) fn start(index: usize, ip: IpAddr) -> Result<Self, Error> {
         let (id, name) = id_and_name(index);
-        let country = COUNTRIES[index % COUNTRIES.len()];
+        let (country, region) = COUNTRIES[index % COUNTRIES.len()];
         let revocation = RevocationServer::start(ip)?;
         let subject = |what: &str| Subject {
             name: format!("{name} {what}"),
@@ -44,7 +45,7 @@ impl Operator {
         let (root, intermediate) = (Arc::new(root), Arc::new(intermediate));
         revocation.publish("root", Arc::clone(&root));
         revocation.publish("intermediate", Arc::clone(&intermediate));
-        Ok(Self { id, name, country, root, intermediate, foreign: Mutex::default(), revocation })
+        Ok(Self { id, name, country, region, root, intermediate, foreign: Mutex::default(), revocation })
     }
 
     /// `operator-a` for the first; `operator-27` after `operator-z`.
@@ -60,6 +61,11 @@ impl Operator {
     /// Two letters.
     pub fn country(&self) -> &str {
         self.country
+    }
+
+    /// Where its authority looks at the network from: EU, NA or AS.
+    pub fn region(&self) -> &str {
+        self.region
     }
 
     /// The root CA, which issues intermediates only.

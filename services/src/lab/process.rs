@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -17,7 +18,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// So much of a log goes into an error.
 const TAIL_OCTETS: usize = 600;
 
-/// A running program; dropping it ends it, first by SIGTERM, after 5 s by SIGKILL.
+/// A running program; dropping it ends it, first by SIGTERM, after 5 s by SIGKILL. It ends too when the thread that
+/// started it ends, however that happens: a world that is killed leaves no servers behind.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -35,6 +37,13 @@ impl Process {
         let output = open().map_err(Error::file("write", log))?;
         let errors = output.try_clone().map_err(Error::file("write", log))?;
         let program = command.get_program().to_string_lossy().into_owned();
+        // SAFETY: between fork and exec the closure makes one system call that has no pointers, and allocates nothing.
+        unsafe {
+            command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            });
+        }
         let child = command
             .stdin(Stdio::null())
             .stdout(output)

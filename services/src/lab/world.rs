@@ -1,30 +1,33 @@
 //! A world: a directory, operators, DNS, and everything that runs for them.
 
-use std::fs::{self, File, Permissions};
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tempfile::TempDir;
+use data_encoding::HEXLOWER;
+use mecai::authority_list::OperatorEntry as ListedOperator;
 
+use super::authority::Surroundings;
+use super::directory::{Directory, write_private, write_public};
 use super::pki::{Ca, Issued};
-use super::process::is_root;
-use super::world_file::{OperatorEntry, SiteEntry, WorldFile};
-use super::{Dns, Error, Operator};
+use super::world_file::{AuthorityEntry, OperatorEntry, SiteEntry, WorldFile};
+use super::{Authority, Dns, Error, Operator, Port, SignedList};
 
-/// Where the world's own servers live. Sites may live at other addresses in 127.0.0.0/8.
+/// Holds the port of sites, which live at other addresses in 127.0.0.0/8.
+const SITE: Ipv4Addr = Ipv4Addr::new(127, 10, 0, 255);
+/// Where the world's own servers live.
 const SERVERS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Everybody may enter and list; a server's workers run as another user.
-const OPEN: u32 = 0o755;
 
 /// Operators, their servers and DNS on loopback. Dropping it stops them all, and deletes the directory unless that was
 /// given.
 #[derive(Debug)]
 pub struct World {
+    authorities: Vec<Authority>,
+    list: SignedList,
     operators: Vec<Operator>,
     dns: Dns,
+    site_port: Port,
+    program: Option<PathBuf>,
     file: Mutex<WorldFile>,
     directory: Directory,
 }
@@ -34,6 +37,7 @@ pub struct World {
 pub struct WorldBuilder {
     operators: usize,
     directory: Option<PathBuf>,
+    program: Option<PathBuf>,
 }
 
 impl WorldBuilder {
@@ -52,11 +56,21 @@ impl WorldBuilder {
         self
     }
 
-    /// Starts everything; when this returns, every server listens and `world.json` is there.
+    /// With an authority for every operator, each a process of this program `mecai`. Unless told, there are none, and
+    /// the authority list names none.
+    #[must_use]
+    pub fn authorities(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
+    /// Starts everything; when this returns, every server listens, and `world.json` and the signed authority list are
+    /// there.
     ///
     /// # Errors
     /// [`Error::NoOperators`]; [`Error::NotEmpty`], [`Error::Closed`] and [`Error::File`] for the directory;
-    /// [`Error::Listen`], [`Error::Thread`], [`Error::Issue`] for what is in it.
+    /// [`Error::Listen`], [`Error::Thread`], [`Error::Issue`] for what is in it; [`Error::Start`], [`Error::Ended`] and
+    /// [`Error::NotReady`] for the authorities.
     pub fn start(self) -> Result<World, Error> {
         if self.operators == 0 {
             return Err(Error::NoOperators);
@@ -75,16 +89,50 @@ impl WorldBuilder {
             write_ca(operator.intermediate(), &entry.intermediate.certificate, &entry.intermediate.key)?;
             entries.push(entry);
         }
-        let file = WorldFile::new(directory.path(), roots, dns.address(), entries);
+        let list = SignedList::new(directory.path().join("authorities.json"), &directory.make_below(&["list-keys"])?)?;
+        // Taken once for all sites, as authorities probe only the ports that they are told at the start.
+        let site_port = Port::hold(SITE.into())?;
+        let mut authorities = Vec::new();
+        if let Some(program) = &self.program {
+            let surroundings = Surroundings {
+                program: program.clone(),
+                roots: roots.clone(),
+                list: list.path().to_path_buf(),
+                list_keys: list.keys(),
+                dns: dns.address(),
+                ports: vec![443, site_port.address().port()],
+                fetch_ports: operators.iter().map(|operator| operator.revocation().address().port()).collect(),
+            };
+            for (operator, entry) in operators.iter().zip(&mut entries) {
+                let below = directory.make_below(&["operators", operator.id(), "authority"])?;
+                let cas = [entry.root.certificate.as_path(), entry.intermediate.certificate.as_path()];
+                let authority = Authority::make(operator, cas, &below, SERVERS, surroundings.clone())?;
+                entry.authority = Some(AuthorityEntry::new(&authority));
+                authorities.push(authority);
+            }
+        }
+        let file = WorldFile::new(directory.path(), roots, dns.address(), &list, entries);
         file.write()?;
-        Ok(World { operators, dns, file: Mutex::new(file), directory })
+        let world = World {
+            authorities,
+            list,
+            operators,
+            dns,
+            site_port,
+            program: self.program,
+            file: Mutex::new(file),
+            directory,
+        };
+        world.publish_list()?;
+        world.authorities_up()?;
+        Ok(world)
     }
 }
 
 impl World {
     /// A builder for a world of 12 operators in a temporary directory.
     pub fn builder() -> WorldBuilder {
-        WorldBuilder { operators: 12, directory: None }
+        WorldBuilder { operators: 12, directory: None, program: None }
     }
 
     /// The world's directory: absolute, and every user may enter it.
@@ -115,6 +163,91 @@ impl World {
             first: self.operators.first().map(|operator| operator.id().to_owned()).unwrap_or_default(),
             last: self.operators.last().map(|operator| operator.id().to_owned()).unwrap_or_default(),
         })
+    }
+
+    /// The authorities in the order of their operators, if the world was started with any.
+    pub fn authorities(&self) -> &[Authority] {
+        &self.authorities
+    }
+
+    /// The authority of the operator with this id.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOperator`], also for a world without authorities.
+    pub fn authority(&self, id: &str) -> Result<&Authority, Error> {
+        self.authorities.iter().find(|authority| authority.operator() == id).ok_or_else(|| Error::UnknownOperator {
+            id: id.to_owned(),
+            first: self.authorities.first().map(|authority| authority.operator().to_owned()).unwrap_or_default(),
+            last: self.authorities.last().map(|authority| authority.operator().to_owned()).unwrap_or_default(),
+        })
+    }
+
+    /// Starts those authorities that are down, all at a time, and waits for them.
+    ///
+    /// # Errors
+    /// As [`Authority::up`].
+    pub fn authorities_up(&self) -> Result<(), Error> {
+        self.authorities.iter().try_for_each(Authority::begin)?;
+        self.authorities.iter().try_for_each(Authority::wait_until_up)
+    }
+
+    /// Ends all authorities. Connections to them are refused until [`World::authorities_up`].
+    pub fn authorities_down(&self) {
+        self.authorities.iter().for_each(Authority::begin_to_end);
+        self.authorities.iter().for_each(Authority::down);
+    }
+
+    /// Starts all OCSP responders and CRL servers that are down.
+    ///
+    /// # Errors
+    /// As [`RevocationServer::up`](super::RevocationServer::up).
+    pub fn revocation_up(&self) -> Result<(), Error> {
+        self.operators.iter().try_for_each(|operator| operator.revocation().up())
+    }
+
+    /// Ends all OCSP responders and CRL servers until [`World::revocation_up`].
+    pub fn revocation_down(&self) {
+        self.operators.iter().for_each(|operator| operator.revocation().down());
+    }
+
+    /// The authority list.
+    pub fn list(&self) -> &SignedList {
+        &self.list
+    }
+
+    /// Publishes a list of the operators as they are now, in the place of the last one: with intermediates that they
+    /// have got since.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Issue`].
+    pub fn publish_list(&self) -> Result<(), Error> {
+        let operators = self.operators.iter().enumerate().map(|(index, operator)| {
+            let authorities = match self.authorities.get(index) {
+                Some(authority) => authority.entry()?.authorities,
+                None => Vec::new(),
+            };
+            Ok(ListedOperator {
+                id: operator.id().to_owned(),
+                name: operator.name().to_owned(),
+                country: operator.country().to_owned(),
+                ca_keys: operator.ca_keys().iter().map(|key| HEXLOWER.encode(key)).collect(),
+                authorities,
+            })
+        });
+        self.list.publish(operators.collect::<Result<_, Error>>()?)
+    }
+
+    /// The program `mecai` that its authorities and agents are.
+    ///
+    /// # Errors
+    /// [`Error::NoProgram`].
+    pub fn program(&self) -> Result<&Path, Error> {
+        self.program.as_deref().ok_or(Error::NoProgram)
+    }
+
+    /// The port of all sites: the one that authorities probe, besides 443.
+    pub fn site_port(&self) -> u16 {
+        self.site_port.address().port()
     }
 
     /// The DNS server.
@@ -155,79 +288,10 @@ impl World {
     }
 }
 
-#[derive(Debug)]
-enum Directory {
-    Given(PathBuf),
-    Temporary(TempDir),
-}
-
-impl Directory {
-    fn make(given: Option<PathBuf>) -> Result<Self, Error> {
-        let Some(path) = given else {
-            let parent = std::env::temp_dir();
-            let parent = parent.canonicalize().map_err(Error::file("find", &parent))?;
-            require_open(&parent)?;
-            let directory = tempfile::Builder::new().prefix("mecai-lab-").tempdir_in(&parent);
-            let directory = directory.map_err(Error::file("create a directory in", &parent))?;
-            set_open(directory.path())?;
-            return Ok(Self::Temporary(directory));
-        };
-        let path = std::path::absolute(&path).map_err(Error::file("find", &path))?;
-        require_open(&path)?;
-        make_open(&path)?;
-        let path = path.canonicalize().map_err(Error::file("find", &path))?;
-        match fs::read_dir(&path).map_err(Error::file("read", &path))?.next() {
-            None => Ok(Self::Given(path)),
-            Some(_) => Err(Error::NotEmpty { path }),
-        }
+impl Drop for World {
+    fn drop(&mut self) {
+        self.authorities_down();
     }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Given(path) => path,
-            Self::Temporary(directory) => directory.path(),
-        }
-    }
-
-    fn make_below(&self, below: &[&str]) -> Result<PathBuf, Error> {
-        let mut path = self.path().to_path_buf();
-        for part in below {
-            path.push(part);
-            make_open(&path)?;
-        }
-        Ok(path)
-    }
-}
-
-/// Makes what is missing of a path; what is there stays as it is.
-pub(super) fn make_open(path: &Path) -> Result<(), Error> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        make_open(parent)?;
-    }
-    fs::create_dir(path).map_err(Error::file("create", path))?;
-    set_open(path)
-}
-
-/// Not left to `create_dir`, whose mode the umask cuts.
-fn set_open(path: &Path) -> Result<(), Error> {
-    fs::set_permissions(path, Permissions::from_mode(OPEN)).map_err(Error::file("open to other users", path))
-}
-
-/// A server that gives up root's rights must still get there. Looks at what exists of the path.
-fn require_open(path: &Path) -> Result<(), Error> {
-    if !is_root() {
-        return Ok(());
-    }
-    for directory in path.ancestors().filter(|directory| directory.exists()) {
-        let mode = fs::metadata(directory).map_err(Error::file("examine", directory))?.permissions().mode() & 0o777;
-        if mode & 0o001 == 0 {
-            return Err(Error::Closed { path: directory.to_path_buf(), mode });
-        }
-    }
-    Ok(())
 }
 
 fn write_ca(ca: &Ca, certificate: &Path, key: &Path) -> Result<(), Error> {
@@ -235,29 +299,16 @@ fn write_ca(ca: &Ca, certificate: &Path, key: &Path) -> Result<(), Error> {
     write_private(key, &ca.key_pem())
 }
 
-fn write_public(path: &Path, text: &str) -> Result<(), Error> {
-    write(path, text, 0o644)
-}
-
-fn write_private(path: &Path, text: &str) -> Result<(), Error> {
-    write(path, text, 0o600)
-}
-
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
-    let write = || {
-        let mut file = File::options().write(true).create(true).truncate(true).mode(mode).open(path)?;
-        file.set_permissions(Permissions::from_mode(mode))?;
-        file.write_all(text.as_bytes())
-    };
-    write().map_err(Error::file("write", path))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::collections::BTreeMap;
+    use std::fs::{self, Permissions};
     use std::net::TcpStream;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::process::is_root;
 
     use super::*;
 
@@ -298,7 +349,7 @@ mod tests {
     #[test]
     fn a_given_directory_must_be_empty_and_stays() {
         let parent = tempfile::tempdir().unwrap();
-        set_open(parent.path()).unwrap();
+        fs::set_permissions(parent.path(), Permissions::from_mode(0o755)).unwrap();
         let directory = parent.path().join("deep/world");
         drop(World::builder().operators(1).directory(&directory).start().unwrap());
         assert!(WorldFile::path(&directory).is_file());

@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use super::pki::Ca;
-use super::{Error, Operator};
+use super::{Authority, Error, Operator, SignedList};
 
 /// The version of this file's format.
 const VERSION: u32 = 1;
@@ -24,6 +24,10 @@ pub struct WorldFile {
     pub roots: PathBuf,
     /// The DNS server, UDP and TCP.
     pub dns: SocketAddr,
+    /// The authority list, JSON; its signatures are beside it, with `.minisig` added to its name.
+    pub authorities: PathBuf,
+    /// Who must have signed the list: `2 of KEY, KEY, KEY`.
+    pub authorities_keys: String,
     /// The operators, in order.
     pub operators: Vec<OperatorEntry>,
     /// Sites whose key and chain were written.
@@ -46,6 +50,22 @@ pub struct OperatorEntry {
     pub root: CaEntry,
     /// The intermediate, which issues its customers' certificates.
     pub intermediate: CaEntry,
+    /// Its authority, if the world has any.
+    pub authority: Option<AuthorityEntry>,
+}
+
+/// One authority.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorityEntry {
+    /// Where it answers.
+    pub url: String,
+    /// Its configuration, TOML.
+    pub config: PathBuf,
+    /// Its private key, PKCS #8 in PEM.
+    pub key: PathBuf,
+    /// Its standard output and standard error.
+    pub log: PathBuf,
 }
 
 /// One CA.
@@ -100,8 +120,23 @@ impl WorldFile {
         directory.join("world.json")
     }
 
-    pub(super) fn new(directory: &Path, roots: PathBuf, dns: SocketAddr, operators: Vec<OperatorEntry>) -> Self {
-        Self { version: VERSION, directory: directory.to_path_buf(), roots, dns, operators, sites: Vec::new() }
+    pub(super) fn new(
+        directory: &Path,
+        roots: PathBuf,
+        dns: SocketAddr,
+        list: &SignedList,
+        operators: Vec<OperatorEntry>,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            directory: directory.to_path_buf(),
+            roots,
+            dns,
+            authorities: list.path().to_path_buf(),
+            authorities_keys: list.keys(),
+            operators,
+            sites: Vec::new(),
+        }
     }
 
     /// As it stands in the file.
@@ -133,6 +168,18 @@ impl OperatorEntry {
             revocation: operator.revocation().address(),
             root: CaEntry::new(operator.root(), directory, "root"),
             intermediate: CaEntry::new(operator.intermediate(), directory, "intermediate"),
+            authority: None,
+        }
+    }
+}
+
+impl AuthorityEntry {
+    pub(super) fn new(authority: &Authority) -> Self {
+        Self {
+            url: authority.url(),
+            config: authority.config().to_path_buf(),
+            key: authority.key().to_path_buf(),
+            log: authority.log().to_path_buf(),
         }
     }
 }
