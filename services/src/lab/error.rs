@@ -73,6 +73,20 @@ pub enum Error {
     /// An agent or an authority was asked for in a world without authorities.
     #[error("this world was started without authorities, so it has no agents either")]
     NoProgram,
+    /// More sites than the lab has addresses for.
+    #[error("{sites} sites are more than {most}")]
+    TooManySites {
+        /// How many were asked for.
+        sites: usize,
+        /// How many there can be.
+        most: usize,
+    },
+    /// The module is not there.
+    #[error("there is no module {}: build it (bindings/openssl-plugin/link.sh), or name it by --module", path.display())]
+    NoModule {
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// A program could not be started.
     #[error("cannot start {program}: {source}; is it installed?")]
     Start {
@@ -107,6 +121,14 @@ pub enum Error {
         /// The last lines of that file.
         tail: String,
     },
+    /// A step of the demo did not go as told.
+    #[error("step {step} did not go as told: {reason}")]
+    Step {
+        /// 1 to 6.
+        step: usize,
+        /// One sentence.
+        reason: String,
+    },
     /// The process that waits for Ctrl-C could not set itself up to do so.
     #[error("cannot wait for a signal: {0}")]
     Signal(io::Error),
@@ -125,9 +147,12 @@ impl Error {
             Self::UnknownOperator { .. } => "lab_unknown_operator",
             Self::NoOperators => "lab_no_operators",
             Self::NoProgram => "lab_no_program",
+            Self::TooManySites { .. } => "lab_too_many_sites",
+            Self::NoModule { .. } => "lab_no_module",
             Self::Start { .. } => "lab_start",
             Self::Ended { .. } => "lab_ended",
             Self::NotReady { .. } => "lab_not_ready",
+            Self::Step { .. } => "lab_step",
             Self::Signal(_) => "lab_signal",
         }
     }

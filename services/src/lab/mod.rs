@@ -17,6 +17,7 @@
 
 mod authority;
 mod command;
+mod demo;
 mod directory;
 mod dns;
 mod error;
@@ -30,12 +31,15 @@ mod program;
 mod revocation;
 mod server_thread;
 mod signed_list;
+mod site;
 mod site_agent;
+mod up;
 mod world;
 mod world_file;
 
 pub use authority::Authority;
-pub use command::{Command, Up, run};
+pub use command::{Command, run};
+pub use demo::Demo;
 pub use dns::{Dns, DnsBehaviour};
 pub use error::Error;
 pub use nginx::Nginx;
@@ -47,7 +51,9 @@ pub use process::Process;
 pub use program::{Ran, run as run_program};
 pub use revocation::{CrlBehaviour, Freshness, OcspBehaviour, RevocationReason, RevocationServer, Status};
 pub use signed_list::SignedList;
+pub use site::{Site, SiteServer, SiteView};
 pub use site_agent::{SiteAgent, SitePlan};
+pub use up::Up;
 pub use world::{World, WorldBuilder};
 pub use world_file::{AuthorityEntry, CaEntry, OperatorEntry, SiteEntry, WorldFile};
 

@@ -91,12 +91,14 @@ impl SiteAgent {
         self.process.take();
     }
 
-    /// Runs `mecai agent once`.
+    /// Runs `mecai agent once` with these further arguments.
     ///
     /// # Errors
     /// [`Error::Start`]. What it could not do is its exit status.
-    pub fn once(&self) -> Result<Ran, Error> {
-        run(self.command("once"))
+    pub fn once(&self, arguments: &[&str]) -> Result<Ran, Error> {
+        let mut command = self.command("once");
+        command.args(arguments);
+        run(command)
     }
 
     /// Runs `mecai agent status` with these further arguments.

@@ -1,0 +1,210 @@
+//! Clients: stock curl and `openssl s_client`, told by `OPENSSL_CONF` alone to ask for vouchers.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mecai::report::Report;
+
+use super::super::{Error, OpensslConf, Ran, World, run_program};
+use super::HOST;
+use super::failure::{Failure, unmet};
+
+/// A user with a state directory and an address of its own.
+#[derive(Debug)]
+pub(super) struct Client {
+    directory: PathBuf,
+    roots: PathBuf,
+    source: IpAddr,
+}
+
+/// A file for `OPENSSL_CONF`, and the log that it names.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    file: PathBuf,
+    log: PathBuf,
+}
+
+/// What a program did, and what the module in it logged.
+#[derive(Debug)]
+pub(super) struct Visit {
+    pub(super) ran: Ran,
+    pub(super) log: Vec<Judgement>,
+}
+
+/// One log line of the module: the judgement on one handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Judgement {
+    /// `accepted`, `refused`, `unvouched`, `exempt`.
+    pub(super) outcome: String,
+    /// What stands behind the host.
+    pub(super) reason: String,
+}
+
+impl Client {
+    /// A client in a new directory below the world's own, which connects from `source`.
+    pub(super) fn new(world: &World, below: &[&str], source: IpAddr) -> Result<Self, Error> {
+        Ok(Self { directory: world.make_directory(below)?, roots: world.roots(), source })
+    }
+
+    /// Where the module keeps the secret of the pick, and reports.
+    pub(super) fn state(&self) -> PathBuf {
+        self.directory.join("state")
+    }
+
+    /// Writes `<name>.cnf` with the default keys of a client, `change`d; its log is `<name>.log`.
+    pub(super) fn configure(
+        &self,
+        world: &World,
+        module: &Path,
+        name: &str,
+        change: impl FnOnce(OpensslConf) -> OpensslConf,
+    ) -> Result<Configuration, Error> {
+        let log = self.directory.join(format!("{name}.log"));
+        let conf = OpensslConf::client(world, module, &self.state()).with("log", log.display());
+        Ok(Configuration { file: change(conf).write(&self.directory.join(format!("{name}.cnf")))?, log })
+    }
+
+    /// Fetches `https://HOST/` by curl from whoever is at the address `to`.
+    pub(super) fn curl(&self, configuration: &Configuration, to: SocketAddr, more: &[&str]) -> Result<Visit, Failure> {
+        let mut command = self.curl_command(configuration, to);
+        command.args(more).arg(url(to));
+        self.visit(configuration, command)
+    }
+
+    /// Fetches it twice in one process, one after the other; gives curl's exit status for each.
+    pub(super) fn curl_twice(&self, configuration: &Configuration, to: SocketAddr) -> Result<[String; 2], Failure> {
+        let mut command = self.curl_command(configuration, to);
+        command.args(["--output", "/dev/null", "--output", "/dev/null", "--write-out", "%{exitcode}\n"]);
+        command.args([url(to), url(to)]);
+        let visit = self.visit(configuration, command)?;
+        let statuses: Vec<String> = visit.ran.output.lines().map(str::to_owned).collect();
+        statuses.try_into().map_err(|_| {
+            Failure::Unmet(format!("curl did not do two transfers ({}): {}", visit.ran.exit(), visit.ran.errors))
+        })
+    }
+
+    /// Connects by `openssl s_client -verify_return_error`, which knows the address of its peer.
+    pub(super) fn s_client(&self, configuration: &Configuration, to: SocketAddr) -> Result<Visit, Failure> {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-verify_return_error", "-brief", "-servername", HOST, "-verify_hostname", HOST]);
+        command.arg("-connect").arg(to.to_string()).arg("-CAfile").arg(&self.roots);
+        command.env("OPENSSL_CONF", &configuration.file);
+        self.visit(configuration, command)
+    }
+
+    /// The mismatch reports in its spool.
+    pub(super) fn reports(&self) -> Result<Vec<Report>, Failure> {
+        let directory = self.state().join("reports");
+        if !directory.exists() {
+            return Ok(Vec::new());
+        }
+        let mut reports = Vec::new();
+        for entry in fs::read_dir(&directory).map_err(Error::file("read", &directory))? {
+            let path = entry.map_err(Error::file("read", &directory))?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                let json = fs::read(&path).map_err(Error::file("read", &path))?;
+                reports.push(Report::from_json(&json).map_err(unmet(&path.display().to_string()))?);
+            }
+        }
+        Ok(reports)
+    }
+
+    /// curl does not read `~/.curlrc`, and goes through no proxy; nothing else about it is unusual.
+    fn curl_command(&self, configuration: &Configuration, to: SocketAddr) -> Command {
+        let mut command = Command::new("curl");
+        command.args(["--disable", "--silent", "--show-error", "--max-time", "20", "--noproxy", "*"]);
+        command.args(["--resolve", &format!("{HOST}:{}:{}", to.port(), to.ip())]);
+        command.args(["--interface", &self.source.to_string()]);
+        command.arg("--cacert").arg(&self.roots);
+        command.env("OPENSSL_CONF", &configuration.file);
+        command
+    }
+
+    fn visit(&self, configuration: &Configuration, command: Command) -> Result<Visit, Failure> {
+        let ran = run_program(command)?;
+        let log = if configuration.log.exists() {
+            let text = fs::read_to_string(&configuration.log).map_err(Error::file("read", &configuration.log))?;
+            text.lines().filter_map(|line| Judgement::parse(line, ran.pid)).collect()
+        } else {
+            Vec::new()
+        };
+        Ok(Visit { ran, log })
+    }
+}
+
+impl Visit {
+    /// The judgement on the only handshake.
+    pub(super) fn judgement(&self) -> Option<&Judgement> {
+        match self.log.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The code of the only judgement; empty without one.
+    pub(super) fn code(&self) -> &str {
+        self.judgement().map_or("", Judgement::code)
+    }
+
+    /// The program's exit status, and what the module logged, for a person.
+    pub(super) fn summary(&self) -> String {
+        let log: Vec<String> =
+            self.log.iter().map(|line| format!("{} {HOST}: {}", line.outcome, line.reason)).collect();
+        let log = if log.is_empty() { "nothing logged".to_owned() } else { log.join(" | ") };
+        format!("{}; {log}", self.ran.exit())
+    }
+}
+
+impl Judgement {
+    /// `2026-11-01T00:00:00Z curl[4711] mecai: refused www.shop.example: no_voucher: …`, if this process wrote it.
+    fn parse(line: &str, pid: u32) -> Option<Self> {
+        let (head, event) = line.split_once(" mecai: ")?;
+        if !head.ends_with(&format!("[{pid}]")) {
+            return None;
+        }
+        let (outcome, rest) = event.split_once(' ')?;
+        let reason = rest.strip_prefix(HOST)?.strip_prefix(": ")?;
+        Some(Self { outcome: outcome.to_owned(), reason: reason.to_owned() })
+    }
+
+    /// The verdict's code.
+    pub(super) fn code(&self) -> &str {
+        match self.outcome.as_str() {
+            "accepted" => "accepted",
+            _ => self.reason.split(':').next().unwrap_or_default(),
+        }
+    }
+
+    /// Whether this note was made.
+    pub(super) fn notes(&self, note: &str) -> bool {
+        let notes = self.reason.split_once("; notes: ").map_or("", |(_, notes)| notes);
+        notes.split(", ").any(|known| known == note)
+    }
+}
+
+fn url(to: SocketAddr) -> String {
+    format!("https://{HOST}:{}/", to.port())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_judgement_is_read_from_the_lines_of_its_own_process() {
+        let line = "2026-11-01T00:00:00Z curl[4711] mecai: refused www.shop.example: wrong_certificate: vouched for \
+                    certificate 01, the server showed 02; alarm: vouchers that do not belong here; notes: \
+                    peer_unknown, port_not_compared";
+        let judgement = Judgement::parse(line, 4711).unwrap();
+        assert_eq!((judgement.outcome.as_str(), judgement.code()), ("refused", "wrong_certificate"));
+        assert!(judgement.notes("peer_unknown") && judgement.notes("port_not_compared"));
+        assert!(!judgement.notes("no_secret"));
+        assert_eq!(Judgement::parse(line, 711), None);
+        let line = "2026-11-01T00:00:00Z curl[4711] mecai: accepted www.shop.example: vouched for by 2 operators";
+        assert_eq!(Judgement::parse(line, 4711).unwrap().code(), "accepted");
+    }
+}

@@ -1,0 +1,143 @@
+//! `mecai lab demo`: the whole story on real programs, one step after another.
+
+mod attacker;
+mod client;
+mod client_hello;
+mod failure;
+mod parallel;
+mod relay;
+mod step1_collect;
+mod step2_connect;
+mod step3_intercept;
+mod step4_hacked_authority;
+mod step5_outage;
+mod step6_distrust;
+mod story;
+mod vouchers;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use self::attacker::Attacker;
+use self::client::{Client, Configuration};
+use self::failure::Failure;
+use self::story::Story;
+use super::command::{module, program};
+use super::{Error, Site, SiteServer, World};
+
+/// The site of the story.
+const HOST: &str = "www.shop.example";
+/// Whose certificate it has.
+const OWNER: &str = "operator-a";
+/// Who they are, as many in each of three countries.
+const OPERATORS: usize = 12;
+
+/// What `mecai lab demo` is told.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Demo {
+    /// The module; unless told, mecai_openssl.so beside this program
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
+    /// Spoil this step: the demo must end there
+    #[arg(long, value_name = "STEP", value_parser = clap::value_parser!(u8).range(1..=6))]
+    spoil: Option<u8>,
+    /// How many clients meet the man in the middle who holds an authority's key
+    #[arg(long, value_name = "NUMBER", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=2000))]
+    clients: u16,
+    /// How often each of them is dropped and connects again
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=100))]
+    repeats: u16,
+    /// How long vouchers live, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(12..=3600))]
+    lifetime: u64,
+    /// An empty or new directory for all keys, certificates, configurations and logs; it stays. Without it, a temporary
+    /// one
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+/// Everything that is on stage, in the order in which it is taken down.
+struct Stage<'o> {
+    story: Story<'o>,
+    told: Demo,
+    module: PathBuf,
+    /// nginx without the module.
+    plain: Option<SiteServer>,
+    shop: Site,
+    /// The client that visits the shop all along, and its configuration.
+    visitor: Client,
+    visitor_conf: Configuration,
+    attacker: Option<Attacker>,
+    clients: Vec<Client>,
+    world: World,
+}
+
+type Step = fn(&mut Stage<'_>) -> Result<(), Failure>;
+
+const STEPS: [(&str, Step); 6] = [
+    ("nginx serves www.shop.example; eleven operators vouch for its certificate", step1_collect::run),
+    ("curl connects, and its log says why it accepted", step2_connect::run),
+    ("Operator B is hacked: a man in the middle with a certificate for www.shop.example", step3_intercept::run),
+    ("He now also holds the key of operator C's authority", step4_hacked_authority::run),
+    ("All authorities and OCSP responders go down", step5_outage::run),
+    ("The authorities are told to distrust operator A", step6_distrust::run),
+];
+
+/// Tells the story on standard output.
+///
+/// # Errors
+/// [`Error::Step`] names the step that did not go as told; others are about what stands before the first.
+pub(super) fn run(told: &Demo) -> Result<(), Error> {
+    let mut out = io::stdout();
+    let mut stage = set_up(told, Story::new(&mut out))?;
+    for (number, (title, step)) in (1..).zip(STEPS) {
+        stage.story.step(number, title);
+        if let Err(failure) = step(&mut stage) {
+            let reason = failure.sentence();
+            stage.story.cross(&reason);
+            return Err(Error::Step { step: number, reason });
+        }
+        let seconds = stage.story.step_seconds();
+        stage.story.tell(&format!("(step {number}: {seconds} s)"));
+    }
+    let seconds = stage.story.seconds();
+    stage.story.say(&format!("\nAll {} steps went as told, in {seconds} s.", STEPS.len()));
+    Ok(())
+}
+
+fn set_up<'o>(told: &Demo, mut story: Story<'o>) -> Result<Stage<'o>, Error> {
+    let module = module(told.module.as_deref())?;
+    let mut builder = World::builder().operators(OPERATORS).authorities(program()?);
+    if let Some(directory) = &told.keep {
+        builder = builder.directory(directory);
+    }
+    let world = builder.start()?;
+    story.say(&format!(
+        "{OPERATORS} operators in three countries, each with a root, an intermediate, an OCSP responder, a CRL and an \
+         authority, and a DNS server: real programs on loopback, in {}.",
+        world.directory().display()
+    ));
+    let shop = step1_collect::open_shop(&world, &module, told.lifetime)?;
+    let visitor = Client::new(&world, &["visitor"], IpAddr::V4(Ipv4Addr::LOCALHOST))?;
+    let visitor_conf = visitor.configure(&world, &module, "openssl", |conf| conf)?;
+    Ok(Stage {
+        story,
+        told: told.clone(),
+        module,
+        plain: None,
+        shop,
+        visitor,
+        visitor_conf,
+        attacker: None,
+        clients: Vec::new(),
+        world,
+    })
+}
+
+impl Stage<'_> {
+    /// Whether this step is to be spoiled.
+    fn spoils(&self, step: u8) -> bool {
+        self.told.spoil == Some(step)
+    }
+}

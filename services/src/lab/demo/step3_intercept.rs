@@ -1,0 +1,127 @@
+//! Step 3: operator B is hacked and issues a certificate for the shop's name to a man in the middle. He has no voucher
+//! for it, replays the real ones, strips the extension: refused each time. The real certificate at an address that no
+//! authority saw is a note and a report, and refused with `addresses = require`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::attacker::{Attacker, HACKED, capture};
+use super::client::{Client, Configuration, Visit};
+use super::failure::{Failure, expect};
+use super::relay::{Relay, Treatment};
+use super::vouchers::words;
+use super::{HOST, Stage};
+
+/// curl's status for a certificate that was refused, and for a handshake that broke off.
+const CERTIFICATE_REFUSED: i32 = 60;
+const HANDSHAKE_FAILED: i32 = 35;
+/// Where he relays to the shop: in the middle, and where no authority has ever seen the shop.
+const STRIPPING: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 66, 0, 2));
+const UNSEEN: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 66, 0, 3));
+
+pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
+    let client = Client::new(&stage.world, &["intercepted"], IpAddr::V4(Ipv4Addr::LOCALHOST))?;
+    let spoiled = stage.spoils(3);
+    if spoiled {
+        stage.story.tell("Spoiled: curl's configuration says mode = observe.");
+    }
+    let mode = if spoiled { "observe" } else { "require" };
+    let conf = client.configure(&stage.world, &stage.module, "openssl", |conf| conf.with("mode", mode))?;
+
+    let attacker = Attacker::new(&stage.world)?;
+    without_vouchers(stage, &attacker, &client, &conf)?;
+    replayed(stage, &attacker, &client, &conf)?;
+    stripped(stage, &client, &conf)?;
+    unseen_address(stage)?;
+    stage.attacker = Some(attacker);
+    Ok(())
+}
+
+fn without_vouchers(
+    stage: &mut Stage<'_>,
+    attacker: &Attacker,
+    client: &Client,
+    conf: &Configuration,
+) -> Result<(), Failure> {
+    let agent = attacker.agent(&stage.world)?;
+    let server = attacker.serve_own(&stage.world, &stage.module, &agent)?;
+    let ran = agent.once(&["--json"])?;
+    let words = words(&ran.output)?;
+    let others = words.iter().find(|(_, word)| word.code() != "wrong_certificate" || word.good_until.is_some());
+    expect(words.len() == stage.world.operators().len() && others.is_none(), || {
+        format!("an authority does not say that it sees another certificate at {HOST}: {others:?}")
+    })?;
+    stage.story.tick(&format!(
+        "He asks all {} authorities to vouch for the certificate of {HACKED}: each looks itself, and refuses \
+         (wrong_certificate).",
+        words.len()
+    ));
+    let visit = client.curl(conf, server.address(), &[])?;
+    refused(stage, "curl meets him", &visit, CERTIFICATE_REFUSED, "no_voucher")
+}
+
+fn replayed(stage: &mut Stage<'_>, attacker: &Attacker, client: &Client, conf: &Configuration) -> Result<(), Failure> {
+    let real = capture(stage.shop.address())?;
+    let server = attacker.serve_answer(&stage.world, &real)?;
+    let visit = client.curl(conf, server.address(), &[])?;
+    refused(stage, "He replays the real vouchers", &visit, CERTIFICATE_REFUSED, "wrong_certificate")?;
+    let reports = client.reports()?;
+    expect(
+        reports.iter().any(|report| report.chain().first().is_some_and(|leaf| leaf == attacker.certificate())),
+        || format!("none of {} reports holds the certificate of the man in the middle", reports.len()),
+    )?;
+    stage.story.tick("The client keeps a report with his certificate.");
+    Ok(())
+}
+
+fn stripped(stage: &mut Stage<'_>, client: &Client, conf: &Configuration) -> Result<(), Failure> {
+    let relay =
+        Relay::start(SocketAddr::new(STRIPPING, stage.world.site_port()), stage.shop.address(), Treatment::Strip)?;
+    let visit = client.curl(conf, relay.address(), &["--tls-max", "1.2"])?;
+    let what = "He strips the extension from the way to the real server (TLS 1.2)";
+    refused(stage, what, &visit, CERTIFICATE_REFUSED, "no_voucher")?;
+    // In TLS 1.3 the keys depend on the whole ClientHello, so there is no certificate to judge.
+    let visit = client.curl(conf, relay.address(), &["--tlsv1.3"])?;
+    expect(visit.ran.status == Some(HANDSHAKE_FAILED) && visit.log.is_empty(), || {
+        format!("the handshake with a stripped ClientHello did not break in TLS 1.3: {}", visit.summary())
+    })?;
+    stage.story.tick(&format!("The same in TLS 1.3: curl {}: {}", visit.ran.exit(), visit.ran.errors.trim()));
+    Ok(())
+}
+
+fn unseen_address(stage: &mut Stage<'_>) -> Result<(), Failure> {
+    let relay = Relay::start(SocketAddr::new(UNSEEN, stage.world.site_port()), stage.shop.address(), Treatment::Pass)?;
+    let client = Client::new(&stage.world, &["elsewhere"], IpAddr::V4(Ipv4Addr::LOCALHOST))?;
+    let note = client.configure(&stage.world, &stage.module, "note", |conf| conf)?;
+    let require = client.configure(&stage.world, &stage.module, "require", |conf| conf.with("addresses", "require"))?;
+
+    let visit = client.s_client(&note, relay.address())?;
+    let is_noted = visit.judgement().is_some_and(|judgement| judgement.notes("address_not_seen"));
+    expect(visit.ran.succeeded() && visit.code() == "accepted" && is_noted, || {
+        format!("openssl s_client did not accept the real certificate at {UNSEEN} with a note: {}", visit.summary())
+    })?;
+    let reports = client.reports()?;
+    expect(
+        reports.len() == 1 && reports[0].chain().first().is_some_and(|leaf| leaf == stage.shop.issued().certificate()),
+        || format!("{} reports, not one with the real certificate, tell of the address {UNSEEN}", reports.len()),
+    )?;
+    stage.story.tick(&format!(
+        "The real certificate at {UNSEEN}, which no authority saw: openssl s_client {}; one report is kept.",
+        visit.summary()
+    ));
+
+    let visit = client.s_client(&require, relay.address())?;
+    expect(visit.ran.status == Some(1) && visit.code() == "address_not_seen", || {
+        format!("openssl s_client with addresses = require did not refuse {UNSEEN}: {}", visit.summary())
+    })?;
+    stage.story.tick(&format!("With addresses = require: openssl s_client {}", visit.summary()));
+    Ok(())
+}
+
+fn refused(stage: &mut Stage<'_>, what: &str, visit: &Visit, status: i32, code: &str) -> Result<(), Failure> {
+    let is_refused = visit.judgement().is_some_and(|judgement| judgement.outcome == "refused");
+    expect(visit.ran.status == Some(status) && is_refused && visit.code() == code, || {
+        format!("{what}: curl did not refuse with exit {status} and {code}: {}", visit.summary())
+    })?;
+    stage.story.tick(&format!("{what}: curl {}", visit.summary()));
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! A site: a certificate for a name, and stock nginx that shows it at the world's site port.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use super::{Error, Issued, Leaf, Nginx, OpensslConf, Port, SiteAgent, SiteEntry, SitePlan, World};
+
+/// An nginx at one address, which dropping ends.
+#[derive(Debug)]
+pub struct SiteServer {
+    nginx: Nginx,
+    port: Port,
+}
+
+/// How an nginx shows a site.
+#[derive(Clone, Debug, Default)]
+pub struct SiteView<'a> {
+    /// What every page says: letters, digits, spaces and the like.
+    pub page: &'a str,
+    /// More lines for the `server` block.
+    pub lines: String,
+    /// The file for `OPENSSL_CONF`; without it, nginx has the system's configuration.
+    pub openssl_conf: Option<PathBuf>,
+}
+
+impl SiteServer {
+    /// Starts nginx in `directory` for this site, at `ip` and the world's site port.
+    ///
+    /// # Errors
+    /// As [`Nginx::start`]; [`Error::Listen`] when the address is taken.
+    pub fn start(
+        world: &World,
+        site: &SiteEntry,
+        ip: IpAddr,
+        directory: &Path,
+        view: &SiteView<'_>,
+    ) -> Result<Self, Error> {
+        let port = Port::hold_exact(SocketAddr::new(ip, world.site_port()))?;
+        let text = format!(
+            "server {{\n    listen {};\n    server_name {};\n    ssl_certificate \"{}\";\n    ssl_certificate_key \
+             \"{}\";\n{}\n    location / {{ default_type text/plain; return 200 \"{}\\n\"; }}\n}}",
+            format_args!("{} ssl", port.address()),
+            site.name,
+            site.chain.display(),
+            site.key.display(),
+            view.lines,
+            view.page,
+        );
+        let environment = view.openssl_conf.iter().map(|path| ("OPENSSL_CONF", path));
+        let nginx = Nginx::start(directory, &[port.address()], &text, environment)?;
+        Ok(Self { nginx, port })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// The nginx.
+    pub fn nginx(&mut self) -> &mut Nginx {
+        &mut self.nginx
+    }
+}
+
+/// A site as it should be: nginx with the module, the agent that feeds it, and ready-made files for a client.
+#[derive(Debug)]
+pub struct Site {
+    entry: SiteEntry,
+    issued: Issued,
+    directory: PathBuf,
+    agent: SiteAgent,
+    server: SiteServer,
+}
+
+impl Site {
+    /// Starts the site in place `index` of the world, from 0: its certificate is by `operator`, its address, which DNS
+    /// has from now on, is 127.10.0.1 for the first. nginx runs when this returns; the agent is down.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOperator`]; as [`SiteAgent::make`] and [`SiteServer::start`].
+    pub fn start(
+        world: &World,
+        name: &str,
+        operator: &str,
+        index: u8,
+        module: &Path,
+        plan: &SitePlan,
+    ) -> Result<Self, Error> {
+        let issued = world.operator(operator)?.issue(&Leaf::new([name]))?;
+        let entry = world.write_site(name, &issued)?;
+        let directory = world.make_directory(&["sites", name])?;
+        let agent = SiteAgent::make(world, &entry, plan, &directory)?;
+        world.make_directory(&["sites", name, "vouchers"])?;
+        let openssl_conf = OpensslConf::server(module, agent.store())
+            .with("log", directory.join("openssl-server.log").display())
+            .write(&directory.join("openssl-server.cnf"))?;
+        OpensslConf::client(world, module, &directory.join("client-state"))
+            .with("log", "stderr")
+            .write(&directory.join("openssl-client.cnf"))?;
+        let page = format!("Welcome to {name}");
+        let view = SiteView { page: &page, lines: String::new(), openssl_conf: Some(openssl_conf) };
+        let ip = IpAddr::V4(Ipv4Addr::new(127, 10, 0, index.saturating_add(1)));
+        let server = SiteServer::start(world, &entry, ip, &directory.join("nginx"), &view)?;
+        world.dns().set(name, &[ip]);
+        Ok(Self { entry, issued, directory, agent, server })
+    }
+
+    /// Its name and files.
+    pub fn entry(&self) -> &SiteEntry {
+        &self.entry
+    }
+
+    /// Its certificate.
+    pub fn issued(&self) -> &Issued {
+        &self.issued
+    }
+
+    /// The directory with everything of it.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where nginx listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Its agent.
+    pub fn agent(&mut self) -> &mut SiteAgent {
+        &mut self.agent
+    }
+
+    /// The line with which a person tries it.
+    pub fn curl_line(&self, world: &World) -> String {
+        let (name, address) = (&self.entry.name, self.address());
+        format!(
+            "OPENSSL_CONF={} curl --cacert {} --resolve {name}:{}:{} https://{name}:{}/",
+            self.directory.join("openssl-client.cnf").display(),
+            world.roots().display(),
+            address.port(),
+            address.ip(),
+            address.port(),
+        )
+    }
+}
