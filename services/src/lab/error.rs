@@ -81,6 +81,12 @@ pub enum Error {
         /// How many there can be.
         most: usize,
     },
+    /// The machine has no id.
+    #[error("{} is empty, and clients draw their picks by it: run systemd-machine-id-setup, or dbus-uuidgen --ensure={}", path.display(), path.display())]
+    NoMachineId {
+        /// The file.
+        path: PathBuf,
+    },
     /// The module is not there.
     #[error("there is no module {}: build it (bindings/openssl-plugin/link.sh), or name it by --module", path.display())]
     NoModule {
@@ -148,6 +154,7 @@ impl Error {
             Self::NoOperators => "lab_no_operators",
             Self::NoProgram => "lab_no_program",
             Self::TooManySites { .. } => "lab_too_many_sites",
+            Self::NoMachineId { .. } => "lab_no_machine_id",
             Self::NoModule { .. } => "lab_no_module",
             Self::Start { .. } => "lab_start",
             Self::Ended { .. } => "lab_ended",

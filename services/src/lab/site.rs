@@ -36,10 +36,18 @@ impl SiteServer {
         view: &SiteView<'_>,
     ) -> Result<Self, Error> {
         let port = Port::hold_exact(SocketAddr::new(ip, world.site_port()))?;
+        // TLS 1.3 is not among the defaults of nginx before 1.23.4.
         let text = format!(
-            "server {{\n    listen {};\n    server_name {};\n    ssl_certificate \"{}\";\n    ssl_certificate_key \
-             \"{}\";\n{}\n    location / {{ default_type text/plain; return 200 \"{}\\n\"; }}\n}}",
-            format_args!("{} ssl", port.address()),
+            r#"server {{
+    listen {} ssl;
+    server_name {};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_certificate "{}";
+    ssl_certificate_key "{}";
+    {}
+    location / {{ default_type text/plain; return 200 "{}\n"; }}
+}}"#,
+            port.address(),
             site.name,
             site.chain.display(),
             site.key.display(),

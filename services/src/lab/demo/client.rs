@@ -1,5 +1,6 @@
 //! Clients: stock curl and `openssl s_client`, told by `OPENSSL_CONF` alone to ask for vouchers.
 
+use std::fmt;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -116,7 +117,7 @@ impl Client {
         let mut command = Command::new("curl");
         command.args(["--disable", "--silent", "--show-error", "--max-time", "20", "--noproxy", "*"]);
         command.args(["--resolve", &format!("{HOST}:{}:{}", to.port(), to.ip())]);
-        command.args(["--interface", &self.source.to_string()]);
+        command.args(["--interface", &format!("host!{}", self.source)]);
         command.arg("--cacert").arg(&self.roots);
         command.env("OPENSSL_CONF", &configuration.file);
         command
@@ -150,10 +151,15 @@ impl Visit {
 
     /// The program's exit status, and what the module logged, for a person.
     pub(super) fn summary(&self) -> String {
-        let log: Vec<String> =
-            self.log.iter().map(|line| format!("{} {HOST}: {}", line.outcome, line.reason)).collect();
+        let log: Vec<String> = self.log.iter().map(Judgement::to_string).collect();
         let log = if log.is_empty() { "nothing logged".to_owned() } else { log.join(" | ") };
         format!("{}; {log}", self.ran.exit())
+    }
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {HOST}: {}", self.outcome, self.reason)
     }
 }
 

@@ -4,6 +4,7 @@ mod attacker;
 mod client;
 mod client_hello;
 mod failure;
+mod interrupt;
 mod parallel;
 mod relay;
 mod step1_collect;
@@ -15,9 +16,10 @@ mod step6_distrust;
 mod story;
 mod vouchers;
 
+use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::attacker::Attacker;
 use self::client::{Client, Configuration};
@@ -30,7 +32,9 @@ use super::{Error, Site, SiteServer, World};
 const HOST: &str = "www.shop.example";
 /// Whose certificate it has.
 const OWNER: &str = "operator-a";
-/// Who they are, as many in each of three countries.
+/// The client's machine, which is mixed into its pick.
+const MACHINE_ID: &str = "/etc/machine-id";
+/// So many, as many in each of three countries.
 const OPERATORS: usize = 12;
 
 /// What `mecai lab demo` is told.
@@ -49,7 +53,7 @@ pub struct Demo {
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=100))]
     repeats: u16,
     /// How long vouchers live, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(12..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(12..=3600))]
     lifetime: u64,
     /// An empty or new directory for all keys, certificates, configurations and logs; it stays. Without it, a temporary
     /// one
@@ -91,6 +95,8 @@ const STEPS: [(&str, Step); 6] = [
 pub(super) fn run(told: &Demo) -> Result<(), Error> {
     let mut out = io::stdout();
     let mut stage = set_up(told, Story::new(&mut out))?;
+    let temporary = told.keep.is_none().then(|| stage.world.directory().to_path_buf());
+    let _signals = interrupt::on_signal(temporary)?;
     for (number, (title, step)) in (1..).zip(STEPS) {
         stage.story.step(number, title);
         if let Err(failure) = step(&mut stage) {
@@ -108,6 +114,7 @@ pub(super) fn run(told: &Demo) -> Result<(), Error> {
 
 fn set_up<'o>(told: &Demo, mut story: Story<'o>) -> Result<Stage<'o>, Error> {
     let module = module(told.module.as_deref())?;
+    check_machine_id()?;
     let mut builder = World::builder().operators(OPERATORS).authorities(program()?);
     if let Some(directory) = &told.keep {
         builder = builder.directory(directory);
@@ -133,6 +140,13 @@ fn set_up<'o>(told: &Demo, mut story: Story<'o>) -> Result<Stage<'o>, Error> {
         clients: Vec::new(),
         world,
     })
+}
+
+/// Without it no client has a pick of its own (spec 7), and step 4 would tell another story.
+fn check_machine_id() -> Result<(), Error> {
+    let path = Path::new(MACHINE_ID);
+    let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
+    if text.trim().is_empty() { Err(Error::NoMachineId { path: path.to_path_buf() }) } else { Ok(()) }
 }
 
 impl Stage<'_> {

@@ -11,6 +11,8 @@ use super::step1_collect::{PLAIN, SERVERINFO, collected};
 use super::vouchers::wait_for;
 use super::{HOST, Stage};
 
+/// curl's arguments for a version of TLS, and its name.
+const VERSIONS: [[&str; 3]; 2] = [["--tls-max", "1.3", "TLS 1.3"], ["--tls-max", "1.2", "TLS 1.2"]];
 /// A new file of the store is served after so many seconds at most.
 const SERVED_WITHIN: u64 = 10;
 
@@ -25,8 +27,10 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
     }
     answering(stage)?;
     let module_address = stage.shop.address();
-    let visit = stage.visitor.curl(&stage.visitor_conf, module_address, &[])?;
-    accepts(stage, "nginx with the module", &visit)?;
+    for version in VERSIONS {
+        let visit = stage.visitor.curl(&stage.visitor_conf, module_address, &version[..2])?;
+        accepts(stage, &format!("nginx with the module, {}", version[2]), &visit)?;
+    }
 
     let directory = stage.shop.directory().to_path_buf();
     let lines = format!("    ssl_conf_command ServerInfoFile \"{}\";", directory.join(SERVERINFO).display());
@@ -35,9 +39,12 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
     let entry = stage.shop.entry().clone();
     let plain = SiteServer::start(&stage.world, &entry, PLAIN_ADDRESS, &directory.join(PLAIN), &view)?;
     stage.world.dns().add(HOST, PLAIN_ADDRESS);
-    let visit = stage.visitor.curl(&stage.visitor_conf, plain.address(), &[])?;
+    let plain_address = plain.address();
     stage.plain = Some(plain);
-    accepts(stage, "nginx without the module, with the serverinfo file", &visit)?;
+    for version in VERSIONS {
+        let visit = stage.visitor.curl(&stage.visitor_conf, plain_address, &version[..2])?;
+        accepts(stage, &format!("nginx without the module, with the serverinfo file, {}", version[2]), &visit)?;
+    }
     collected(stage, stage.told.lifetime).map(drop)
 }
 
@@ -75,6 +82,6 @@ fn accepts(stage: &mut Stage<'_>, server: &str, visit: &Visit) -> Result<(), Fai
     expect(reason.is_some_and(|judgement| tells(&judgement.reason)), || {
         format!("curl got the page of {server}, and its log does not say who vouched: {summary}")
     })?;
-    stage.story.tick(&format!("{server}: curl {summary}"));
+    stage.story.tick_with_log(&format!("{server}: curl {}", visit.ran.exit()), visit);
     Ok(())
 }

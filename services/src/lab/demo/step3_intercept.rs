@@ -104,16 +104,17 @@ fn unseen_address(stage: &mut Stage<'_>) -> Result<(), Failure> {
         reports.len() == 1 && reports[0].chain().first().is_some_and(|leaf| leaf == stage.shop.issued().certificate()),
         || format!("{} reports, not one with the real certificate, tell of the address {UNSEEN}", reports.len()),
     )?;
-    stage.story.tick(&format!(
-        "The real certificate at {UNSEEN}, which no authority saw: openssl s_client {}; one report is kept.",
-        visit.summary()
-    ));
+    let told = format!(
+        "The real certificate at {UNSEEN}, which no authority saw: openssl s_client {}, with a note; one report is kept.",
+        visit.ran.exit()
+    );
+    stage.story.tick_with_log(&told, &visit);
 
     let visit = client.s_client(&require, relay.address())?;
     expect(visit.ran.status == Some(1) && visit.code() == "address_not_seen", || {
         format!("openssl s_client with addresses = require did not refuse {UNSEEN}: {}", visit.summary())
     })?;
-    stage.story.tick(&format!("With addresses = require: openssl s_client {}", visit.summary()));
+    stage.story.tick_with_log(&format!("With addresses = require: openssl s_client {}", visit.ran.exit()), &visit);
     Ok(())
 }
 
@@ -122,6 +123,6 @@ fn refused(stage: &mut Stage<'_>, what: &str, visit: &Visit, status: i32, code: 
     expect(visit.ran.status == Some(status) && is_refused && visit.code() == code, || {
         format!("{what}: curl did not refuse with exit {status} and {code}: {}", visit.summary())
     })?;
-    stage.story.tick(&format!("{what}: curl {}", visit.summary()));
+    stage.story.tick_with_log(&format!("{what}: curl {}", visit.ran.exit()), visit);
     Ok(())
 }

@@ -26,7 +26,7 @@ use super::parallel::in_parallel;
 use super::relay::{Relay, Treatment};
 use super::step1_collect::new_key;
 use super::vouchers::list;
-use super::{HOST, OPERATORS, Stage};
+use super::{HOST, MACHINE_ID, OPERATORS, Stage};
 
 /// Whose authority's key he holds.
 const ROBBED: &str = "operator-c";
@@ -211,7 +211,7 @@ fn some_accept(victims: &[Victim<'_>], server: &SiteServer) -> Result<(Vec<bool>
 fn as_foretold(stage: &Stage<'_>, victims: &[Victim<'_>], accepting: &[bool]) -> Result<String, Failure> {
     let list = list(&stage.world)?;
     let robbed = list.operators().iter().position(|operator| operator.id == ROBBED);
-    let machine_id = fs::read_to_string("/etc/machine-id").map_err(unmet("/etc/machine-id"))?;
+    let machine_id = fs::read_to_string(MACHINE_ID).map_err(unmet(MACHINE_ID))?;
     for (victim, accepts) in victims.iter().zip(accepting) {
         let secret = State::new(victim.client.state()).secret().map_err(unmet("a client's secret"))?;
         let secret = PickSecret::new(&secret, &machine_id);

@@ -45,17 +45,16 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
         })?;
     }
     stage.story.tick(&format!("{} s before the end, all servers of the shop work.", end.since(now())));
-    nobody_answers(stage, end)?;
 
     thread::sleep(Duration::from_secs(end.since(now()).saturating_sub(CLOSE)));
     let (client, conf) = (&stage.visitor, &stage.visitor_conf);
     let results = in_parallel(&all, |_, (name, address)| watch_the_end(client, conf, name, *address, end));
     for result in results {
-        let tick = result?;
-        stage.story.tick(&tick);
+        let (told, visit) = result?;
+        stage.story.tick_with_log(&told, &visit);
     }
     drop(stale);
-    Ok(())
+    nobody_answers(stage)
 }
 
 /// The vouchers of a round that has just ended, so that none is under way when everything goes down.
@@ -82,9 +81,9 @@ fn serve_stale(stage: &Stage<'_>, last: &Held) -> Result<SiteServer, Failure> {
 }
 
 /// That the agent reaches no authority any more, as its status says.
-fn nobody_answers(stage: &mut Stage<'_>, end: UnixTime) -> Result<(), Failure> {
+fn nobody_answers(stage: &mut Stage<'_>) -> Result<(), Failure> {
     let shop = &mut stage.shop;
-    let words = wait_for(end.since(now()), || {
+    let words = wait_for(stage.told.lifetime, || {
         let mut words = status(shop.agent())?;
         words.remove(OWNER);
         Ok(words.values().all(|word| word.code() == "unreachable").then_some(words))
@@ -102,7 +101,7 @@ fn watch_the_end(
     name: &str,
     address: SocketAddr,
     end: UnixTime,
-) -> Result<String, Failure> {
+) -> Result<(String, Visit), Failure> {
     let mut accepted = None;
     let mut first_refusal = None;
     while now() <= end.plus(CLOSE) {
@@ -138,7 +137,7 @@ fn watch_the_end(
             format!("{name} is not refused with `expired` in the second after {end}: curl {}", visit.summary())
         })?;
     }
-    Ok(format!("{name}: accepted up to {end}, then curl {}", visit.summary()))
+    Ok((format!("{name}: accepted up to {end}, then curl {}", visit.ran.exit()), visit))
 }
 
 /// When an accepted handshake was judged: the newest statement, and how old it was.

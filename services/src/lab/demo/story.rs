@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
+use super::client::Visit;
+
 /// Writes the story. A reader that has gone away does not stop it: what counts is the exit status.
 pub(super) struct Story<'o> {
     out: &'o mut dyn Write,
@@ -34,6 +36,14 @@ impl<'o> Story<'o> {
     /// What came of it, as told by a program.
     pub(super) fn tick(&mut self, text: &str) {
         self.line(&format!("   ✓ {text}"));
+    }
+
+    /// What came of it, and what the module in that program logged.
+    pub(super) fn tick_with_log(&mut self, text: &str, visit: &Visit) {
+        self.tick(text);
+        for judgement in &visit.log {
+            self.line(&format!("     {judgement}"));
+        }
     }
 
     /// What did not come of it.
