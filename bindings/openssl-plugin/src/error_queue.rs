@@ -11,11 +11,19 @@ const ERR_LIB_SSL: c_int = 20;
 const SSL_R_CERTIFICATE_VERIFY_FAILED: c_int = 134;
 
 /// Our number among OpenSSL's error libraries.
-#[derive(Debug)]
-pub(crate) struct ErrorLibrary(c_int);
+pub(crate) struct ErrorLibrary {
+    number: c_int,
+    /// OpenSSL points to them, so they stay with the installation, for as long as the process lives.
+    _texts: *const ERR_STRING_DATA,
+}
+
+// SAFETY: once OpenSSL has them, nobody writes to the texts, and only OpenSSL reads them.
+unsafe impl Send for ErrorLibrary {}
+// SAFETY: as above.
+unsafe impl Sync for ErrorLibrary {}
 
 impl ErrorLibrary {
-    /// Takes a number and gives OpenSSL the texts, which stay for as long as the process lives.
+    /// Takes a number and gives OpenSSL the texts.
     pub(crate) fn register(crypto: &Crypto) -> Self {
         let text = |number: c_int, text: &str| ERR_STRING_DATA {
             error: c_ulong::try_from(number).unwrap_or(0),
@@ -30,8 +38,9 @@ impl ErrorLibrary {
             let mut texts = vec![text(packed, "mecai")];
             texts.extend(Code::ALL.iter().map(|code| text(reason(*code), &format!("{} ({code})", code.meaning()))));
             texts.push(ERR_STRING_DATA { error: 0, string: ptr::null() });
-            crypto.ERR_load_strings(library, Box::leak(texts.into_boxed_slice()).as_mut_ptr());
-            Self(library)
+            let texts = Box::leak(texts.into_boxed_slice()).as_mut_ptr();
+            crypto.ERR_load_strings(library, texts);
+            Self { number: library, _texts: texts }
         }
     }
 
@@ -40,7 +49,7 @@ impl ErrorLibrary {
         // OpenSSL reads up to a NUL.
         let values = CString::new(values.replace('\0', "\\0")).unwrap_or_default();
         raise(crypto, ERR_LIB_SSL, SSL_R_CERTIFICATE_VERIFY_FAILED, None);
-        raise(crypto, self.0, reason(code), Some(&values));
+        raise(crypto, self.number, reason(code), Some(&values));
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod client;
 mod loading;
+mod many;
 mod memory;
 mod module_file;
 mod server;
