@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::AuthorityId;
 use crate::Sha256;
 use crate::chain::Chain;
-use crate::endorsement::AuthorityId;
 use crate::octets::Hex;
 use crate::signature::PublicKey;
 use crate::time::UnixTime;

@@ -3,12 +3,9 @@
 use der::asn1::{BitStringRef, OctetStringRef};
 use der::{Decode, Encode, Enumerated, Sequence};
 
-use crate::Sha256;
 use crate::signature::{PublicKey, SigningKey};
 use crate::statement::{ADDRESSES_MAX, DecodeError, Statement};
-
-/// The first 8 octets of the SPKI hash of an authority's key.
-pub type AuthorityId = [u8; 8];
+use crate::{AuthorityId, Sha256};
 
 /// The greatest age of revocation evidence, in seconds.
 pub const AGE_MAX: u32 = 864_000;

@@ -1,6 +1,6 @@
 //! The TLS extensions' numbers and the codecs of their contents (spec section 5).
 
-use crate::endorsement::AuthorityId;
+use crate::AuthorityId;
 
 /// `mecai_vouchers`: empty in the ClientHello, answered by bundles.
 pub const VOUCHERS: u16 = 0xFF4D;

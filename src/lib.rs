@@ -35,5 +35,8 @@ mod sealed;
 /// SHA-256 of something: of a certificate, of a SubjectPublicKeyInfo, of a statement.
 pub type Sha256 = [u8; 32];
 
+/// The first 8 octets of the SPKI hash of an authority's key.
+pub type AuthorityId = [u8; 8];
+
 /// The name and version that reports and requests carry.
 pub const SOFTWARE: &str = concat!("mecai/", env!("CARGO_PKG_VERSION"));

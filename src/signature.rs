@@ -8,7 +8,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
-use crate::endorsement::AuthorityId;
+use crate::AuthorityId;
 use crate::{Sha256, octets};
 
 /// How an authority signs; follows from its key.

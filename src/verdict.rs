@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::AuthorityId;
 use crate::Sha256;
 use crate::authority_list::ListError;
-use crate::endorsement::AuthorityId;
 use crate::extension::AnswerError;
 use crate::octets::Hex;
 use crate::statement::DecodeError;

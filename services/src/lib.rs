@@ -4,6 +4,7 @@ pub mod agent;
 pub mod authorities;
 pub mod authority;
 pub mod check;
+pub mod config_file;
 pub mod exit;
 pub mod explain;
 pub mod lab;

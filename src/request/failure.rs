@@ -2,7 +2,7 @@
 
 use super::ENDORSEMENT_MAX;
 use super::problem::Problem;
-use crate::endorsement::AuthorityId;
+use crate::AuthorityId;
 use crate::octets::Hex;
 use crate::time::UnixTime;
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers::fit;
 use super::file::{BUNDLES_MAX, Contents, FILE_MAX, StoredBundle};
+use crate::AuthorityId;
 use crate::bundle::{BUNDLES_PER_HOST, Bundle, assemble};
-use crate::endorsement::AuthorityId;
 use crate::statement::DecodeError;
 use crate::time::UnixTime;
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use proptest::prelude::*;
 
 use super::*;
+use crate::AuthorityId;
 use crate::bundle::{BUNDLES_PER_HOST, Bundle, assemble};
-use crate::endorsement::{AuthorityId, Evidence, Seen, endorse};
+use crate::endorsement::{Evidence, Seen, endorse};
 use crate::extension::{ANSWER_MAX, read_bundles};
 use crate::key_proof::{Claim, StagedKey};
 use crate::signature::SigningKey;

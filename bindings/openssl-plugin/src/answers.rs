@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mecai::store::Cache;
 
 use crate::certificates;
-use crate::judge::now;
+use crate::clock::now;
 use crate::log::{Level, Log};
 use crate::openssl::{Crypto, X509};
 

@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use mecai::AuthorityId;
 use mecai::Sha256;
 use mecai::authority_list::{Authority, ListKeys};
 use mecai::chain::Chain;
-use mecai::endorsement::AuthorityId;
 use mecai::extension;
 use mecai::host::Reference;
 use mecai::pick::{Pick, PickSecret};
@@ -20,6 +19,7 @@ use mecai::verify::{self, Client, Handshake, OwnVerification};
 use ring::digest;
 
 use crate::certificates::Certificates;
+use crate::clock::now;
 use crate::config;
 use crate::list::WatchedList;
 use crate::log::Log;
@@ -191,9 +191,4 @@ impl Judge {
     fn is_remembered(&self, log: &Log, name: Option<Reference<'_>>, now: UnixTime) -> bool {
         name.is_some_and(|name| self.memory.is_remembered(&name.to_string(), now, log))
     }
-}
-
-/// The time by this machine's clock.
-pub(crate) fn now() -> UnixTime {
-    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }

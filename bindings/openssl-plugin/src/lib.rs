@@ -10,6 +10,7 @@
 
 mod answers;
 mod certificates;
+mod clock;
 mod config;
 mod connection;
 mod context;

@@ -10,10 +10,11 @@ use mecai::time::UnixTime;
 use mecai::verdict::{Outcome, Verdict};
 use ring::digest;
 
+use crate::clock::now;
 use crate::connection;
 use crate::guard::guard;
 use crate::installation::{Client, Installation, SLOTS};
-use crate::judge::{Judge, now};
+use crate::judge::Judge;
 use crate::log::Level;
 use crate::openssl::{SSL, SSL_CTX, SSL_SECOP_SIGALG_CHECK, SSL_SECOP_VERSION, SSL_SESSION, Security, Ssl};
 use crate::references::{self, Identity};

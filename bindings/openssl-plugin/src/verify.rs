@@ -6,10 +6,11 @@ use std::ptr;
 use mecai::verdict::{Outcome, Verdict};
 
 use crate::certificates::Certificates;
+use crate::clock::now;
 use crate::connection::{self, State};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
-use crate::judge::{Judge, Shown, now};
+use crate::judge::{Judge, Shown};
 use crate::openssl::{SSL, SSL_VERIFY_NONE, Ssl, X509_STORE_CTX, X509_V_ERR_APPLICATION_VERIFICATION, X509_V_OK};
 use crate::{event, peer, references, session};
 

@@ -13,45 +13,12 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::authority::config::Resolver;
+use crate::config_file::{self, ConfigError};
 
 /// Where the configuration is unless told.
 pub(super) const DEFAULT_PATH: &str = "/etc/mecai/agent.toml";
 const TIMEOUT_MAX: u64 = 300;
 const PARALLELISM_MAX: usize = 512;
-
-/// A configuration that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{}: {cause}", .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        cause: std::io::Error,
-    },
-    /// Not TOML, an unknown or missing key, or a value of the wrong kind.
-    #[error("{} line {line}: {problem}", .path.display())]
-    Toml {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong there.
-        problem: String,
-    },
-    /// A value that cannot be.
-    #[error("{}: {key}: {problem}", .path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What is wrong with its value.
-        problem: String,
-    },
-}
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -133,12 +100,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::File { path: path.to_owned(), cause })?;
-        let mut config: Self = toml::from_str(&text).map_err(|cause| ConfigError::Toml {
-            path: path.to_owned(),
-            line: cause.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1),
-            problem: cause.message().replace('\n', " "),
-        })?;
+        let mut config: Self = config_file::read(path)?;
         config.make_absolute(path.parent().unwrap_or(Path::new(".")));
         let wrong = |(key, problem)| ConfigError::Value { path: path.to_owned(), key, problem };
         config.check().and_then(|()| config.check_sites()).map_err(wrong)?;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
+use mecai::AuthorityId;
 use mecai::Sha256;
 use mecai::authority_list::{Authority, AuthorityList};
-use mecai::endorsement::AuthorityId;
 use mecai::request::{Backoff, Cause, Failure};
 use mecai::time::UnixTime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-pub use self::config::{Config, ConfigError, Site};
+pub use self::config::{Config, Site};
 pub use self::status::{AuthorityStatus, ListStatus, SiteStatus, Status};
 pub use self::trouble::{Failing, Trouble};
 use crate::exit::Exit;

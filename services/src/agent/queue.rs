@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use mecai::endorsement::AuthorityId;
+use mecai::AuthorityId;
 
 /// So many questions at a time to one authority that answers.
 const PLACES_PER_AUTHORITY: usize = 4;

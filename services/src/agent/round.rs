@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
+use mecai::AuthorityId;
 use mecai::bundle::{ENDORSEMENTS_MAX, assemble};
-use mecai::endorsement::AuthorityId;
 use mecai::extension::ANSWER_MAX;
 use mecai::request::{Question, VoucherRequest};
 use mecai::signature::PublicKey;

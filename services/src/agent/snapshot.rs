@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::HEXLOWER;
+use mecai::AuthorityId;
 use mecai::authority_list::AuthorityList;
 use mecai::bundle::Bundle;
-use mecai::endorsement::AuthorityId;
 use mecai::time::UnixTime;
 
 use super::config::Site;

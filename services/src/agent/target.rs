@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use mecai::AuthorityId;
 use mecai::Sha256;
 use mecai::bundle::{BUNDLES_PER_HOST, Bundle};
-use mecai::endorsement::AuthorityId;
 use mecai::request::{Backoff, Failure, Protocol};
 use mecai::store::StoredBundle;
 use mecai::time::UnixTime;

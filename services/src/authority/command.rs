@@ -15,11 +15,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::checks::distrust::{DistrustList, Entry, Subject};
 use super::clock::{Clock, SystemClock};
-use super::config::{Config, ConfigError};
+use super::config::Config;
 use super::database::DatabaseError;
 use super::init::{Init, InitError, init};
 use super::openssl_setup;
 use super::server::{Server, StartError};
+use crate::config_file::ConfigError;
 
 /// What an authority's operator does.
 #[derive(Debug, Subcommand)]
