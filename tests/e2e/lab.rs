@@ -10,9 +10,11 @@ use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mecai_services::lab::{Dns, Site, SiteAgent, SitePlan, World};
-use support::{MECAI, module, wait_for};
+use support::{MECAI, module};
 
 const HOST: &str = "www.shop.example";
 
@@ -63,6 +65,18 @@ fn authorities_look_for_themselves_and_come_and_go() {
     // A responder that failed is left alone for some seconds.
     let good = words("abcd", ["own_operator", "good", "good", "good"]);
     wait_for("all vouch again", || (ask(other.agent()) == good).then_some(()));
+}
+
+/// Calls `look` until it gives something, for half a minute at most.
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        thread::sleep(Duration::from_millis(50)); // await-condition
+    }
 }
 
 struct Running(Child);

@@ -1,7 +1,9 @@
-//! A world on loopback: operators with their CAs, revocation servers and DNS, all speaking the real protocols.
+//! A world on loopback: operators with their CAs, revocation servers and authorities, and DNS, all speaking the real
+//! protocols. `docs/demo.md` is its guide.
 //!
-//! [`World`] is what the demo, the end-to-end tests and `mecai lab up` share. Its servers run in threads of their
-//! own, so callers need no async runtime, and everything stops when it is dropped.
+//! [`World`] is what the demo, the end-to-end tests and `mecai lab up` share. Its own servers run in threads, authorities
+//! and agents as processes of the program `mecai`; callers need no async runtime, and everything stops when the world is
+//! dropped.
 //!
 //! ```
 //! use mecai_services::lab::{Leaf, World};

@@ -1,6 +1,7 @@
 //! Step 1: nginx shows a certificate of operator A, and the agent collects vouchers from the eleven others. A refuses
 //! to vouch for itself.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use data_encoding::BASE64;
@@ -55,12 +56,9 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until every authority has answered, and gives the one bundle with the endorsements of all operators but the
-/// owner.
-pub(super) fn collected(
-    stage: &mut Stage<'_>,
-    seconds: u64,
-) -> Result<(Held, std::collections::BTreeMap<String, Word>), Failure> {
+/// Waits until every authority has answered; gives the freshest bundle that all operators but the owner have endorsed,
+/// and what the agent says of each.
+pub(super) fn collected(stage: &mut Stage<'_>, seconds: u64) -> Result<(Held, BTreeMap<String, Word>), Failure> {
     let others: Vec<String> =
         stage.world.operators().iter().map(|operator| operator.id().to_owned()).filter(|id| id != OWNER).collect();
     let (world, shop) = (&stage.world, &mut stage.shop);
@@ -70,7 +68,7 @@ pub(super) fn collected(
         {
             return Ok(None);
         }
-        // An authority that has failed is asked again soon; only what others than the owner say twice is final.
+        // Whoever missed a round has his endorsement in another bundle; the next round brings all together.
         let whole = held(world, shop)?.into_iter().find(|bundle| bundle.operators == others);
         Ok(whole.map(|bundle| (bundle, words)))
     })?;
