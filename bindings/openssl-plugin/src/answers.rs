@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use mecai::store::Cache;
 
-use crate::certificates;
 use crate::clock::now;
+use crate::digests::Digests;
 use crate::log::{Level, Log};
 use crate::openssl::{Crypto, X509};
 
@@ -15,9 +15,9 @@ use crate::openssl::{Crypto, X509};
 const CERTIFICATES_MAX: usize = 4096;
 
 /// The answers of a store directory.
-#[derive(Debug)]
 pub(crate) struct Answers {
     cache: Cache,
+    digests: Digests,
 }
 
 /// The octets of an answer. They begin with the length of the rest: [`release`] finds their end by it.
@@ -27,7 +27,7 @@ pub(crate) struct Answer(Arc<[u8]>);
 impl Answers {
     /// The answers of the store in this directory, which is looked at when a certificate is first used.
     pub(crate) fn new(directory: PathBuf) -> Self {
-        Self { cache: Cache::new(directory, CERTIFICATES_MAX) }
+        Self { cache: Cache::new(directory, CERTIFICATES_MAX), digests: Digests::default() }
     }
 
     /// The answer for this certificate to a client that sent this name.
@@ -36,13 +36,13 @@ impl Answers {
     /// `certificate` is of the OpenSSL that `crypto` is of.
     pub(crate) unsafe fn find(
         &self,
-        crypto: &Crypto,
+        crypto: &'static Crypto,
         log: &Log,
-        certificate: *const X509,
+        certificate: *mut X509,
         name: Option<&str>,
     ) -> Option<Answer> {
         // SAFETY: as the caller says.
-        let digest = unsafe { certificates::digest(crypto, certificate)? };
+        let digest = unsafe { self.digests.of(crypto, certificate)? };
         let report = |error: &_| log.event(Level::Warning, format_args!("{error}"));
         self.cache.answer(&digest, name, now(), report).and_then(Answer::new)
     }

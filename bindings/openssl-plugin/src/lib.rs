@@ -14,6 +14,7 @@ mod clock;
 mod config;
 mod connection;
 mod context;
+mod digests;
 mod error_queue;
 mod event;
 mod extension;
