@@ -4,6 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+# A client's pick is bound to the machine's id (docs/spec.md, section 7). systemd gives a machine one; a container may
+# have none.
+if [ ! -s /etc/machine-id ] && [ "$(id -u)" -eq 0 ]; then
+    od --address-radix=n --format=x1 --read-bytes=16 /dev/urandom | tr --delete ' \n' >/etc/machine-id
+    echo >>/etc/machine-id
+fi
+
 mapfile -t wanted < <(sed 's/#.*//' debian-packages.txt | awk 'NF { print $1 }')
 missing=()
 for package in "${wanted[@]}"; do
