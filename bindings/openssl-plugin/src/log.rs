@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mecai::time::UnixTime;
@@ -117,8 +118,33 @@ fn identity(descriptor: RawFd) -> Option<(u64, u64)> {
 fn write_line(descriptor: RawFd, mut line: String) {
     line.push('\n');
     // One write, so that lines of several processes do not mix. A log that takes nothing stops no handshake.
-    // SAFETY: the buffer is valid for its length.
-    let _ = unsafe { libc::write(descriptor, line.as_ptr().cast(), line.len()) };
+    without_sigpipe(|| {
+        // SAFETY: the buffer is valid for its length.
+        let _ = unsafe { libc::write(descriptor, line.as_ptr().cast(), line.len()) };
+    });
+}
+
+/// Calls `write`; that nobody reads the pipe any more must not end the program.
+fn without_sigpipe(write: impl FnOnce()) {
+    let mut pipe = MaybeUninit::<libc::sigset_t>::uninit();
+    let (mut before, mut pending) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: each set is written by the first call that names it; the signal of a write goes to the writing thread,
+    // so it is taken back, unless the program itself had one waiting, before the thread's mask is as it was.
+    unsafe {
+        libc::sigemptyset(pipe.as_mut_ptr());
+        libc::sigaddset(pipe.as_mut_ptr(), libc::SIGPIPE);
+        libc::sigpending(pending.as_mut_ptr());
+        let was_pending = libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 1;
+        if libc::pthread_sigmask(libc::SIG_BLOCK, pipe.as_ptr(), before.as_mut_ptr()) != 0 {
+            return;
+        }
+        write();
+        if !was_pending {
+            libc::sigtimedwait(pipe.as_ptr(), ptr::null_mut(), &raw const at_once);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
+    }
 }
 
 fn syslog(level: Level, line: String) {
@@ -181,6 +207,23 @@ mod tests {
         assert!(unsafe { libc::dup2(other.as_raw_fd(), file.descriptor) } >= 0);
         log.event(Level::Info, format_args!("lost"));
         assert_eq!(std::fs::read(directory.path().join("other")).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_log_that_nobody_reads_any_more_does_not_end_the_program() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        static CAME: AtomicBool = AtomicBool::new(false);
+        extern "C" fn came(_: c_int) {
+            CAME.store(true, Ordering::Relaxed);
+        }
+        let (writer, reader) = std::os::unix::net::UnixStream::pair().unwrap();
+        drop(reader);
+        // SAFETY: the handler only writes to an atomic.
+        let before = unsafe { libc::signal(libc::SIGPIPE, came as *const () as usize) };
+        write_line(writer.as_raw_fd(), "lost".to_owned());
+        // SAFETY: what was there is put back.
+        unsafe { libc::signal(libc::SIGPIPE, before) };
+        assert!(!CAME.load(Ordering::Relaxed));
     }
 
     #[test]
