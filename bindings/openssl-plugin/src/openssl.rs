@@ -50,6 +50,7 @@ pub(crate) const SSL_EXT_CLIENT_HELLO: c_uint = 0x0080;
 pub(crate) const SSL_EXT_TLS1_2_SERVER_HELLO: c_uint = 0x0100;
 pub(crate) const SSL_EXT_TLS1_3_CERTIFICATE: c_uint = 0x1000;
 pub(crate) const SSL_OP_NO_RX_CERTIFICATE_COMPRESSION: u64 = 1 << 33;
+pub(crate) const SSL_RETRY_VERIFY: c_int = 8;
 pub(crate) const SSL_SECOP_SIGALG_CHECK: c_int = 13 | 5 << 16;
 pub(crate) const SSL_SECOP_VERSION: c_int = 9;
 pub(crate) const SSL_VERIFY_NONE: c_int = 0;
@@ -235,6 +236,7 @@ functions! {
         fn SSL_in_before(ssl: *const SSL) -> c_int;
         fn SSL_is_server(ssl: *const SSL) -> c_int;
         fn SSL_set_ex_data(ssl: *mut SSL, index: c_int, value: *mut c_void) -> c_int;
+        fn SSL_want(ssl: *const SSL) -> c_int;
     }
     optional {}
 }

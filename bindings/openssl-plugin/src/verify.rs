@@ -11,7 +11,9 @@ use crate::connection::{self, State};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
 use crate::judge::{Judge, Shown};
-use crate::openssl::{SSL, SSL_VERIFY_NONE, Ssl, X509_STORE_CTX, X509_V_ERR_APPLICATION_VERIFICATION, X509_V_OK};
+use crate::openssl::{
+    SSL, SSL_RETRY_VERIFY, SSL_VERIFY_NONE, Ssl, X509_STORE_CTX, X509_V_ERR_APPLICATION_VERIFICATION, X509_V_OK,
+};
 use crate::{event, peer, references, session};
 
 /// Called by OpenSSL in place of `X509_verify_cert`.
@@ -28,6 +30,10 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             let index = functions.SSL_get_ex_data_X509_STORE_CTX_idx();
             let ssl: *mut SSL = crypto.X509_STORE_CTX_get_ex_data(store, index).cast();
             if ssl.is_null() || functions.SSL_is_server(ssl) != 0 {
+                return own;
+            }
+            // A program may verify in several steps: OpenSSL asks again, and by then it may have decided.
+            if own > 0 && functions.SSL_want(ssl) == SSL_RETRY_VERIFY {
                 return own;
             }
             let state = connection::take(functions, ssl, installation.connection_index());

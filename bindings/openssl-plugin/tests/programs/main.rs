@@ -8,4 +8,5 @@ mod memory;
 mod module_file;
 mod server;
 mod sessions;
+mod unusual;
 mod world;

@@ -1,0 +1,54 @@
+//! Clients that use OpenSSL in ways that few do.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use mecai::chain::certificate_digest;
+use mecai::store::{Contents, Store, StoredBundle};
+
+use crate::world::{HOST, Site, Vouched, World, said};
+
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/unusual.c");
+const OTHER_ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/root.pem");
+
+/// A world, a site with vouchers and one without, and the program.
+fn world() -> (World, Site, Site) {
+    let world = World::new();
+    let (site, bare) = (world.site("site", &[HOST]), world.site("bare", &[HOST]));
+    fs::create_dir(world.path("vouchers")).unwrap();
+    let bundle = StoredBundle::from_der(&world.bundle(&Vouched::for_site(&site))).unwrap();
+    let contents = Contents::new(certificate_digest(&site.der), vec![bundle], None, vec![]).unwrap();
+    Store::new(world.path("vouchers")).write(&contents).unwrap();
+    let program = world.path("unusual");
+    let built =
+        Command::new("cc").args(["-Wall", "-Werror", "-o", &program, SOURCE, "-lssl", "-lcrypto"]).output().unwrap();
+    assert!(built.status.success(), "{}", said(&built));
+    (world, site, bare)
+}
+
+fn run(world: &World, config: &str, kind: &str, root: &str, site: &Site) -> String {
+    let mut command = Command::new(world.path("unusual"));
+    command.env("OPENSSL_CONF", config).args([kind, root]).arg(&site.certificate).arg(&site.key);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn config(world: &World, lines: &[(&str, &str)]) -> String {
+    assert!(Path::new(&world.path("vouchers")).is_dir());
+    world.write_config("both", &[&[("vouchers", world.path("vouchers").as_str())], lines].concat())
+}
+
+#[test]
+fn a_program_that_verifies_in_several_steps_is_judged_when_it_has_decided() {
+    let (world, site, bare) = world();
+    let config = config(&world, &[]);
+    let root = world.path("root.pem");
+    assert_eq!(run(&world, &config, "retry", &root, &site), "connected 0\n", "{}", world.log());
+    let log = world.take_log();
+    assert_eq!((log.lines().count(), log.matches("accepted").count()), (1, 1), "{log}");
+    assert_eq!(run(&world, &config, "retry", &root, &bare), "refused 50\n");
+    let log = world.take_log();
+    assert_eq!((log.lines().count(), log.matches("no_voucher").count()), (1, 1), "{log}");
+}
