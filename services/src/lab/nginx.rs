@@ -24,9 +24,9 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx in `directory` (made if need be) with the given text inside the `http` block, usually one or more
-    /// `server` blocks that listen on `addresses`; returns when all of these accept connections. The environment is
-    /// ours, with `environment` added (`OPENSSL_CONF`). Started by root, its workers run as www-data.
+    /// Starts nginx with one worker in `directory` (made if need be), with the given text inside the `http` block:
+    /// usually one or more `server` blocks that listen on `addresses`; returns when all of these accept connections.
+    /// The environment is ours, with `environment` added (`OPENSSL_CONF`). Started by root, workers run as www-data.
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Start`]; [`Error::Ended`] with nginx's own words when it refuses the text;
@@ -37,9 +37,23 @@ impl Nginx {
         http: &str,
         environment: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, Error> {
+        Self::start_with_workers(1, directory, addresses, http, environment)
+    }
+
+    /// The same with so many workers. They share the work fairly if every `listen` says `reuseport`.
+    ///
+    /// # Errors
+    /// As [`Nginx::start`].
+    pub fn start_with_workers<K: AsRef<OsStr>, V: AsRef<OsStr>>(
+        workers: u8,
+        directory: &Path,
+        addresses: &[SocketAddr],
+        http: &str,
+        environment: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, Error> {
         make_open(directory)?;
         let config = directory.join("nginx.conf");
-        fs::write(&config, whole_config(directory, http)).map_err(Error::file("write", &config))?;
+        fs::write(&config, whole_config(workers, directory, http)).map_err(Error::file("write", &config))?;
         let mut command = Command::new(PROGRAM);
         command.arg("-p").arg(directory).arg("-c").arg(&config).arg("-e").arg(directory.join("error.log"));
         command.envs(environment);
@@ -81,12 +95,12 @@ impl Nginx {
 }
 
 /// `user` is for root alone; nginx warns others that it means nothing.
-fn whole_config(directory: &Path, http: &str) -> String {
+fn whole_config(workers: u8, directory: &Path, http: &str) -> String {
     let user = if is_root() { "user www-data;\n" } else { "" };
     let directory = directory.display();
     format!(
         r#"daemon off;
-{user}worker_processes 1;
+{user}worker_processes {workers};
 pid "{directory}/nginx.pid";
 error_log "{directory}/error.log" info;
 events {{ worker_connections 512; }}
