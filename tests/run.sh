@@ -2,7 +2,7 @@
 # Runs the tests in stages, prints the minutes of each, and counts: the last line is `N passed, M failed`.
 # Every program that a test starts has to belong to a package listed in packaging/debian-packages.txt: PATH holds no
 # others, but for the Rust toolchain.
-# usage: run.sh [STAGE…]   the stages of `make test` unless named
+# usage: run.sh [STAGE…]   the stages of `make test` unless named; `long` stands for those of `make test-long`
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,8 +45,14 @@ module() { cargo test --locked --package mecai-openssl; }
 services() { cargo test --locked --package mecai-services; }
 tree() { tests/tree.sh; }
 
+# What takes long, besides. The tests are in the dev profile, as those above have built it; what they test is the release.
+memory() { cargo test --locked --package mecai-openssl -- --ignored; }
+nginx() { cargo test --locked --package mecai-services --test long_nginx -- --ignored --nocapture; }
+demo() { target/release/mecai lab demo --module target/release/mecai_openssl.so; }
+
 stages=("$@")
 [ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module services)
+[ "${stages[*]}" != long ] || stages=(memory nginx demo)
 for one in "${stages[@]}"; do stage "$one" "$one"; done
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
