@@ -54,6 +54,8 @@ pub(crate) const SSL_RETRY_VERIFY: c_int = 8;
 pub(crate) const SSL_SECOP_SIGALG_CHECK: c_int = 13 | 5 << 16;
 pub(crate) const SSL_SECOP_VERSION: c_int = 9;
 pub(crate) const SSL_VERIFY_NONE: c_int = 0;
+pub(crate) const TLS1_3_VERSION: c_int = 0x0304;
+pub(crate) const TLS_ST_OK: c_int = 1;
 pub(crate) const TLSEXT_NAMETYPE_HOST_NAME: c_int = 0;
 pub(crate) const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
 pub(crate) const X509_V_OK: c_int = 0;
@@ -232,6 +234,7 @@ functions! {
         fn SSL_get_fd(ssl: *const SSL) -> c_int;
         fn SSL_get_servername(ssl: *const SSL, kind: c_int) -> *const c_char;
         fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION;
+        fn SSL_get_state(ssl: *const SSL) -> c_int;
         fn SSL_get_verify_mode(ssl: *const SSL) -> c_int;
         fn SSL_in_before(ssl: *const SSL) -> c_int;
         fn SSL_is_server(ssl: *const SSL) -> c_int;

@@ -16,7 +16,9 @@ use crate::guard::guard;
 use crate::installation::{Client, Installation, SLOTS};
 use crate::judge::Judge;
 use crate::log::Level;
-use crate::openssl::{SSL, SSL_CTX, SSL_SECOP_SIGALG_CHECK, SSL_SECOP_VERSION, SSL_SESSION, Security, Ssl};
+use crate::openssl::{
+    SSL, SSL_CTX, SSL_SECOP_SIGALG_CHECK, SSL_SECOP_VERSION, SSL_SESSION, Security, Ssl, TLS_ST_OK, TLS1_3_VERSION,
+};
 use crate::references::{self, Identity};
 
 const MAGIC: &[u8; 6] = b"mecai1";
@@ -190,7 +192,7 @@ pub(crate) unsafe extern "C" fn security<const SLOT: usize>(
             && matches!(operation, SSL_SECOP_VERSION | SSL_SECOP_SIGALG_CHECK)
         {
             // SAFETY: OpenSSL passes a connection of its own.
-            unsafe { notice(installation, ssl.cast_mut(), operation) };
+            unsafe { notice(installation, ssl.cast_mut(), operation, number) };
         }
     });
     match installation.and_then(|installation| installation.earlier_security.get()) {
@@ -202,7 +204,7 @@ pub(crate) unsafe extern "C" fn security<const SLOT: usize>(
 
 /// # Safety
 /// `ssl` is a connection of the OpenSSL of `installation`.
-unsafe fn notice(installation: &Installation, ssl: *mut SSL, operation: c_int) {
+unsafe fn notice(installation: &Installation, ssl: *mut SSL, operation: c_int, number: c_int) {
     let Some(functions) = installation.ssl() else { return };
     // SAFETY: as the caller says.
     unsafe {
@@ -210,7 +212,9 @@ unsafe fn notice(installation: &Installation, ssl: *mut SSL, operation: c_int) {
             return;
         }
         if operation == SSL_SECOP_VERSION {
-            if functions.SSL_in_before(ssl) == 1 {
+            // A renegotiation, which TLS 1.3 does not have, offers the session of its own connection.
+            let renegotiates = number != TLS1_3_VERSION && functions.SSL_get_state(ssl) == TLS_ST_OK;
+            if renegotiates || functions.SSL_in_before(ssl) == 1 {
                 take_ended(installation, functions, ssl);
             }
         } else if connection::is_unverified(functions, ssl, installation.connection_index())

@@ -52,3 +52,25 @@ fn a_program_that_verifies_in_several_steps_is_judged_when_it_has_decided() {
     let log = world.take_log();
     assert_eq!((log.lines().count(), log.matches("no_voucher").count()), (1, 1), "{log}");
 }
+
+/// Neither a chain that the program does not trust nor a refusal leaves a mark on the session, which a renegotiation
+/// offers again; and a program that does not verify goes on.
+#[test]
+fn a_renegotiation_is_a_full_handshake_where_the_session_may_not_be_resumed() {
+    let (world, site, bare) = world();
+    for mode in ["require", "observe"] {
+        let config = config(&world, &[("mode", mode)]);
+        let root = world.path("root.pem");
+        let known =
+            [(&site, root.as_str(), ("0", "0"), 1), (&bare, &root, ("50", "0"), 1 + usize::from(mode == "require"))];
+        for (site, root, (required, observed), judged) in
+            known.into_iter().chain([(&bare, OTHER_ROOT, ("20", "20"), 0)])
+        {
+            let error = if mode == "require" { required } else { observed };
+            let outcome = run(&world, &config, "renegotiate", root, site);
+            assert_eq!(outcome, format!("connected {error}\nrenegotiated\n"), "{mode} {root}: {}", world.log());
+            let log = world.take_log();
+            assert_eq!(log.lines().count(), judged, "{mode} {root}: {log}");
+        }
+    }
+}
