@@ -38,11 +38,17 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             }
             let state = connection::take(functions, ssl, installation.connection_index());
             connection::put(functions, ssl, installation.connection_index(), State::Verified);
+            if matches!(installation.client, Client::Off) || own == 0 {
+                return own;
+            }
             // Many programs' callbacks return 1 and leave the error: they decide afterwards, by the error.
-            if matches!(installation.client, Client::Off)
-                || own == 0
-                || crypto.X509_STORE_CTX_get_error(store) != X509_V_OK
-            {
+            let error = crypto.X509_STORE_CTX_get_error(store);
+            if error != X509_V_OK {
+                if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
+                    let meant =
+                        references::of_parameters(crypto, functions, ssl, crypto.X509_STORE_CTX_get0_param(store));
+                    event::overruled(&installation.log, meant.name(), error);
+                }
                 return own;
             }
             // Whatever happens from here on, a panic too: without a verdict there is an error.

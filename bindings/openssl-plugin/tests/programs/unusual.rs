@@ -74,3 +74,18 @@ fn a_renegotiation_is_a_full_handshake_where_the_session_may_not_be_resumed() {
         }
     }
 }
+
+#[test]
+fn a_program_that_overrules_its_own_verification_is_not_silent() {
+    let (world, site, bare) = world();
+    let config = config(&world, &[]);
+    assert_eq!(run(&world, &config, "tolerant", &world.path("root.pem"), &site), "connected 0\n");
+    assert_eq!(run(&world, &config, "tolerant", &world.path("root.pem"), &bare), "refused 50\n");
+    world.take_log();
+    assert_eq!(run(&world, &config, "tolerant", OTHER_ROOT, &bare), "connected 21\n");
+    let log = world.take_log();
+    assert!(log.contains("not judged www.shop.example: the program goes on in spite of the X509 error 21"), "{log}");
+    // A program that does not verify at all says so itself.
+    run(&world, &config, "renegotiate", OTHER_ROOT, &bare);
+    assert_eq!(world.take_log(), "");
+}
