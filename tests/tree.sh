@@ -15,6 +15,28 @@ rule() {
     fi
 }
 
+# The keys of a configuration as its guide writes them: the words of the module's table, or the fields of a TOML file's
+# structs, with the section before a dot.
+keys() {
+    case $1 in
+    bindings/*) sed -n '/^const KEYS/,/^];/s/^    "\([a-z_]*\)",$/\1/p' "$1" ;;
+    *) awk '
+        /^pub struct [A-Z][A-Za-z]* \{/ { inside = 1; section = $3 ~ /^(Config|Site)$/ ? "" : tolower($3) "." }
+        /^}/ { inside = 0 }
+        inside && /^    (pub )?[a-z_]+: / && !/: (Deadlines|Limits|Evidence|Vec<Site>),/ {
+            sub(/^ *(pub )?/, "")
+            sub(/:.*/, "")
+            print section $0
+        }' "$1" ;;
+    esac
+}
+
+# undocumented GUIDE SOURCE: the keys without a row of their own.
+undocumented() {
+    [ -n "$(keys "$2")" ] || echo "$2: no key was found"
+    keys "$2" | while read -r key; do grep -q "^| \`$key\` |" "$1" || echo "$1: $key"; done
+}
+
 rule 'a test that is switched off' "$(git grep -nE '#\[ignore(\]| = "[^p])|pytest\.mark\.(skip|xfail)' -- '*.rs' '*.py')"
 rule 'a source file of more than 600 lines' \
     "$(git ls-files '*.rs' '*.py' '*.c' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 600')"
@@ -28,6 +50,10 @@ rule 'a test starts a program by a path of its own, past the listed packages' \
 rule 'a verification code without its row in docs/spec.md' \
     "$(sed -n 's/.*= \(0x[0-9A-F]*\|[0-9]*\), "\([a-z_]*\)", .*/\2/p' src/verdict/code.rs | while read -r code; do
         grep -q "| \`$code\` |" docs/spec.md || echo "$code"; done)"
+rule 'a configuration key without its row in its guide' \
+    "$(undocumented docs/module.md bindings/openssl-plugin/src/config.rs
+    undocumented docs/authority.md services/src/authority/config.rs
+    undocumented docs/agent.md services/src/agent/config.rs)"
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
