@@ -33,7 +33,9 @@ packages:
 install: build
 	install -D -m 0755 $(MECAI) $(DESTDIR)$(PREFIX)/bin/mecai
 	install -D -m 0755 $(MODULE) $(DESTDIR)$(PREFIX)/lib/mecai/mecai_openssl.so
-	install -D -m 0644 packaging/openssl.cnf.in $(DESTDIR)$(PREFIX)/share/mecai/openssl.cnf.in
+	install -d $(DESTDIR)$(PREFIX)/share/mecai
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/openssl.cnf.in > $(DESTDIR)$(PREFIX)/share/mecai/openssl.cnf
+	chmod 0644 $(DESTDIR)$(PREFIX)/share/mecai/openssl.cnf
 
 clean:
 	$(CARGO) clean

@@ -124,3 +124,15 @@ fn a_role_needs_its_files() {
     assert!(read(&[("role", "client"), CLIENT[0], CLIENT[1], ("vouchers", "/vouchers")]).unwrap().vouchers.is_none());
     assert!(error(&[("mode", "off"), ("quorum", "9")]).starts_with("quorum = 9"), "checked where it is not used, too");
 }
+
+#[test]
+fn the_snippet_that_is_installed_observes_once_it_has_keys() {
+    let text = include_str!("../../../packaging/openssl.cnf.in").replace("@PREFIX@", "/usr/local");
+    let (_, section) = text.split_once("[mecai_section]\n").unwrap();
+    let lines = section.lines().filter(|line| !line.starts_with('#'));
+    let mut lines: Vec<(&str, &str)> =
+        lines.map(|line| line.split_once('=').map(|(key, value)| (key.trim(), value)).unwrap()).collect();
+    assert_eq!(error(&lines).split(':').next(), Some("authorities_keys is missing"));
+    lines.push(("authorities_keys", KEY_A));
+    assert_eq!(read(&lines).unwrap().client.unwrap().policy.mode, Mode::Observe);
+}
