@@ -25,18 +25,17 @@ unsafe impl Sync for ErrorLibrary {}
 impl ErrorLibrary {
     /// Takes a number and gives OpenSSL the texts.
     pub(crate) fn register(crypto: &Crypto) -> Self {
-        let text = |number: c_int, text: &str| ERR_STRING_DATA {
-            error: c_ulong::try_from(number).unwrap_or(0),
-            string: CString::new(text).unwrap_or_default().into_raw(),
-        };
+        let text =
+            |error, text: &str| ERR_STRING_DATA { error, string: CString::new(text).unwrap_or_default().into_raw() };
         // SAFETY: the texts end with an entry of zeros, and are never freed.
         unsafe {
             let library = crypto.ERR_get_next_error_library();
             // The library's own name stands under its number without a reason, which releases pack differently; to the
             // reasons OpenSSL adds it.
-            let packed = library << if crypto.is_at_least(3, 0) { 23 } else { 24 };
+            let packed = unsigned(library) << if crypto.is_at_least(3, 0) { 23 } else { 24 };
             let mut texts = vec![text(packed, "mecai")];
-            texts.extend(Code::ALL.iter().map(|code| text(reason(*code), &format!("{} ({code})", code.meaning()))));
+            let of_code = |code: &Code| text(unsigned(reason(*code)), &format!("{} ({code})", code.meaning()));
+            texts.extend(Code::ALL.iter().map(of_code));
             texts.push(ERR_STRING_DATA { error: 0, string: ptr::null() });
             let texts = Box::leak(texts.into_boxed_slice()).as_mut_ptr();
             crypto.ERR_load_strings(library, texts);
@@ -56,6 +55,10 @@ impl ErrorLibrary {
 /// A reason takes 12 bits in OpenSSL 1.1.1; `accepted`, the only larger code, is never raised.
 fn reason(code: Code) -> c_int {
     c_int::try_from(code.number() & 0xfff).unwrap_or(0)
+}
+
+fn unsigned(number: c_int) -> c_ulong {
+    c_ulong::try_from(number).unwrap_or(0)
 }
 
 fn raise(crypto: &Crypto, library: c_int, reason: c_int, values: Option<&CString>) {

@@ -188,6 +188,7 @@ functions! {
         fn X509_STORE_CTX_get_error(store: *const X509_STORE_CTX) -> c_int;
         fn X509_STORE_CTX_get_ex_data(store: *const X509_STORE_CTX, index: c_int) -> *mut c_void;
         fn X509_STORE_CTX_set_error(store: *mut X509_STORE_CTX, error: c_int);
+        fn X509_VERIFY_PARAM_get0_peername(parameters: *const X509_VERIFY_PARAM) -> *const c_char;
         fn X509_free(certificate: *mut X509);
         fn X509_up_ref(certificate: *mut X509) -> c_int;
         fn X509_verify_cert(store: *mut X509_STORE_CTX) -> c_int;

@@ -45,8 +45,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             let error = crypto.X509_STORE_CTX_get_error(store);
             if error != X509_V_OK {
                 if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
-                    let meant =
-                        references::of_parameters(crypto, functions, ssl, crypto.X509_STORE_CTX_get0_param(store));
+                    let meant = references::of_verification(crypto, functions, ssl, store);
                     event::overruled(&installation.log, meant.name(), error);
                 }
                 return own;
@@ -86,7 +85,7 @@ unsafe fn judged(
     let crypto = &installation.crypto;
     // SAFETY: as the caller says; chains and parameters stay for the callback.
     unsafe {
-        let meant = references::of_parameters(crypto, functions, ssl, crypto.X509_STORE_CTX_get0_param(store));
+        let meant = references::of_verification(crypto, functions, ssl, store);
         let verified = Certificates::of(crypto, crypto.X509_STORE_CTX_get0_chain(store)).unwrap_or_default();
         let shown = Shown {
             verified: &verified,
