@@ -39,10 +39,10 @@ stage() {
 
 format() { cargo fmt --all --check; }
 lint() { cargo clippy --workspace --all-targets --locked -- --deny warnings; }
-core() { cargo test --locked --package mecai; }
+core() { cargo test --locked --no-fail-fast --package mecai; }
 vectors() { tests/vectors/run.sh; }
-module() { cargo test --locked --package mecai-openssl; }
-services() { cargo test --locked --package mecai-services; }
+module() { cargo test --locked --no-fail-fast --package mecai-openssl; }
+services() { cargo test --locked --no-fail-fast --package mecai-services; }
 tree() { tests/tree.sh; }
 
 # What takes long, besides. The tests are in the dev profile, as those above have built it; what they test is the release.
