@@ -57,6 +57,9 @@ impl State {
     /// Makes the directory and one below it, unless they are there.
     fn make(&self, below: &Path) -> Result<(), StateError> {
         self.exists()?;
+        // Directories above are nobody's secret: others keep their own things beside ours.
+        let above = self.directory.parent().map_or(Ok(()), fs::create_dir_all);
+        above.map_err(|error| StateCause::NotWritten(error).at(&self.directory))?;
         for directory in [&self.directory, below] {
             DirBuilder::new()
                 .recursive(true)

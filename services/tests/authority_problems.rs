@@ -61,7 +61,8 @@ async fn every_problem_of_the_spec_is_met() {
     let [port, second] = same_port([IP, SECOND_IP]);
     let site = stand.site_at(&port, &[&issued], "");
     stand.world.dns().set(HOST, &[ip(IP)]);
-    let more = "[limits]\nhost_per_minute = 100000\naddress_per_minute = 100000\n[evidence]\nkept = 0\nstaple_fresh = 0";
+    let more =
+        "[limits]\nhost_per_minute = 100000\naddress_per_minute = 100000\n[evidence]\nkept = 0\nstaple_fresh = 0";
     let closed = Port::hold(ip(IP)).unwrap();
     let garbage = TcpListener::bind((ip(IP), 0)).await.unwrap();
     let ports = [site.address.port(), closed.address().port(), garbage.local_addr().unwrap().port()];

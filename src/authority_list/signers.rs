@@ -18,7 +18,7 @@ pub struct ListKeys {
 #[non_exhaustive]
 pub enum ListKeysError {
     /// Not a minisign public key.
-    #[error("{0:?} is not a minisign public key")]
+    #[error("{0:?} is not a minisign public key (56 characters, beginning with RW)")]
     NotAKey(String),
     /// The same key twice.
     #[error("the key {0:?} stands there twice")]
@@ -46,11 +46,11 @@ impl FromStr for ListKeys {
             None => (1, text),
         };
         let words: Vec<&str> = keys.split(',').map(str::trim).collect();
+        let read = |word: &&str| PublicKey::from_base64(word).map_err(|_| ListKeysError::NotAKey((*word).to_owned()));
+        let keys = words.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         if let Some(twice) = words.iter().enumerate().find(|(index, word)| words[..*index].contains(word)) {
             return Err(ListKeysError::Twice((*twice.1).to_owned()));
         }
-        let read = |word: &&str| PublicKey::from_base64(word).map_err(|_| ListKeysError::NotAKey((*word).to_owned()));
-        let keys = words.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         // One key without a number means just that key; several need to say how many.
         if !(1..=keys.len()).contains(&required) || (keys.len() > 1 && !text.contains(" of ")) {
             return Err(ListKeysError::Required { required, keys: keys.len() });

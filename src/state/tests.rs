@@ -407,3 +407,17 @@ mod spool {
         assert_eq!(fs::read_dir(world.file("reports")).unwrap().count(), 1);
     }
 }
+
+#[test]
+fn only_the_directory_itself_is_closed_to_others() {
+    let above = tempfile::tempdir().unwrap();
+    let state = State::new(above.path().join("shared/client"));
+    state.secret().unwrap();
+    let mode = |path: &str| fs::metadata(above.path().join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("shared/client"), 0o700);
+    // What the umask leaves; an agent's store may stand beside it.
+    assert_eq!(mode("shared"), {
+        fs::create_dir(above.path().join("ordinary")).unwrap();
+        mode("ordinary")
+    });
+}
