@@ -38,13 +38,13 @@ pub struct Options {
     /// Who must have signed the list: "KEY", or "M of KEY, KEY" (minisign public keys)
     #[arg(long, value_name = "TEXT")]
     authorities_keys: Option<String>,
-    /// What happens to a server without enough vouchers
+    /// What happens to a server without enough vouchers [default: require, where the system's section says nothing]
     #[arg(long, value_enum)]
     mode: Option<Mode>,
     /// The state directory
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Where verdicts are told: off, stderr, syslog or a file
+    /// Where verdicts are told: off, stderr, syslog or a file [default: stderr, where the system's section says nothing]
     #[arg(long, value_name = "WHERE")]
     log: Option<String>,
     /// Any other key of the mecai section (may be given several times)

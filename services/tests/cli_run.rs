@@ -122,7 +122,7 @@ fn the_systems_file_stays_in_force() {
     command.args(["run", "--mode", "require", "--"]).args(OPENSSL).env("OPENSSL_CONF", &base);
     let said = Said::by(&mut command).ended(0);
     said.says(&["legacy"]);
-    said.complains(&["<mode=require>", "<region=EU>"]);
+    said.complains(&["<mode=require>", "<region=EU>", "<log=stderr>"]);
     assert_eq!(said.err.matches("<path=").count(), 1, "{}", said.err);
     assert!(!said.err.contains("<mode=off>"), "{}", said.err);
     // Node.js reads another name.

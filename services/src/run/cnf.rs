@@ -103,6 +103,10 @@ fn override_section(section: &mut Section, options: &Options) -> Result<(), Erro
     if value(section, "path").is_none() {
         section.push(("path".to_owned(), find_module()?.display().to_string()));
     }
+    // Who runs one command by hand wants to see the verdict.
+    if value(section, "log").is_none() {
+        section.push(("log".to_owned(), "stderr".to_owned()));
+    }
     // A program goes on silently without a module that cannot be loaded: this is the last chance to notice.
     check_module(Path::new(value(section, "path").unwrap_or_default()))
 }
