@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod client;
+mod daemons;
 mod loading;
 mod many;
 mod memory;

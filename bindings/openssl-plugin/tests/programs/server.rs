@@ -1,13 +1,13 @@
 //! Servers with the module: what they show, to whom, and that nothing else changes.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mecai::chain::certificate_digest;
 use mecai::store::{Contents, Store, StoredBundle};
 
+use crate::daemons::{Daemon, apache, certificate, certificate_and_key, haproxy, nginx};
 use crate::world::{HOST, Server, Site, Vouched, World, said};
 
 /// Puts the bundles of a certificate into the world's store.
@@ -72,66 +72,12 @@ fn a_new_file_is_shown_without_a_restart_and_a_ruined_one_is_not() {
     assert_eq!(world.log().lines().count(), 1, "{}", world.log());
 }
 
-/// nginx with the module: two virtual hosts, one with an ECDSA and an RSA certificate, workers of another user.
-struct Nginx {
-    child: Child,
-    prefix: PathBuf,
-    port: u16,
-}
-
-impl Nginx {
-    fn start(world: &World, servers: &str) -> Self {
-        let prefix = world.directory.path().join("nginx");
-        fs::create_dir_all(prefix.join("logs")).unwrap();
-        // Workers of another user look into the store.
-        for directory in [world.directory.path(), &prefix] {
-            fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let text = format!(
-            "daemon off; pid logs/pid; error_log logs/error.log info; env OPENSSL_CONF;
-             events {{ }}
-             http {{ access_log off; {} ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m; {servers} }}",
-            ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-                .map(|kind| format!("{kind}_temp_path tmp_{kind};"))
-                .join(" "),
-        );
-        fs::write(prefix.join("nginx.conf"), text.replace("PORT", &port.to_string())).unwrap();
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(&prefix).args(["-c", "nginx.conf", "-e", "logs/error.log"]);
-        let child = command.env("OPENSSL_CONF", config(world)).stdin(Stdio::null()).spawn().unwrap();
-        let nginx = Self { child, prefix, port };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "{}", nginx.errors());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        nginx
-    }
-
-    fn errors(&self) -> String {
-        fs::read_to_string(self.prefix.join("logs/error.log")).unwrap()
-    }
-
-    fn s_client(&self, world: &World, config: &str, arguments: &[&str]) -> String {
-        let mut command = Command::new("openssl");
-        command.env("OPENSSL_CONF", config).args([
-            "s_client",
-            "-verify_return_error",
-            "-CAfile",
-            &world.path("root.pem"),
-        ]);
-        command.args(["-connect", &format!("127.0.0.1:{}", self.port)]).args(arguments);
-        said(&command.stdin(Stdio::null()).output().unwrap())
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // SAFETY: the process is our child, and has not been waited for.
-        unsafe { libc::kill(i32::try_from(self.child.id()).unwrap(), libc::SIGTERM) };
-        let _ = self.child.wait();
-    }
+/// A connection to the daemon.
+fn s_client(world: &World, config: &str, daemon: &Daemon, arguments: &[&str]) -> String {
+    let mut command = Command::new("openssl");
+    command.env("OPENSSL_CONF", config).args(["s_client", "-verify_return_error", "-CAfile", &world.path("root.pem")]);
+    command.args(["-connect", &format!("127.0.0.1:{}", daemon.port)]).args(arguments);
+    said(&command.stdin(Stdio::null()).output().unwrap())
 }
 
 #[test]
@@ -143,14 +89,11 @@ fn nginx_serves_each_host_and_each_certificate_its_own() {
         store(&world, site, &[world.bundle(&Vouched::for_site(site))]);
     }
     store(&world, &other, &[world.bundle(&Vouched { host: OTHER, ..Vouched::for_site(&other) })]);
-    let files = |site: &Site| {
-        format!("ssl_certificate {}; ssl_certificate_key {};", site.certificate.display(), site.key.display())
-    };
     let server = |name: &str, certificates: String| {
         format!("server {{ listen 127.0.0.1:PORT ssl; server_name {name}; {certificates} return 204; }}")
     };
-    let servers = server(HOST, files(&ec) + &files(&rsa)) + &server(OTHER, files(&other));
-    let nginx = Nginx::start(&world, &servers);
+    let servers = server(HOST, certificate(&ec) + &certificate(&rsa)) + &server(OTHER, certificate(&other));
+    let nginx = nginx(&world, "nginx", &servers, Some(&config(&world)));
     let client = world.write_config("client", &[]);
     for (host, arguments) in [
         (HOST, &["-tls1_3", "-sigalgs", "ECDSA+SHA256"][..]),
@@ -161,12 +104,12 @@ fn nginx_serves_each_host_and_each_certificate_its_own() {
         (OTHER, &["-tls1_2"]),
     ] {
         let said =
-            nginx.s_client(&world, &client, &[&["-servername", host, "-verify_hostname", host], arguments].concat());
-        assert!(said.contains("Verification: OK"), "{host} {arguments:?}: {said}\n{}\n{}", world.log(), nginx.errors());
+            s_client(&world, &client, &nginx, &[&["-servername", host, "-verify_hostname", host], arguments].concat());
+        assert!(said.contains("Verification: OK"), "{host} {arguments:?}: {said}\n{}\n{}", world.log(), nginx.said());
         let log = world.take_log();
-        assert!(log.contains(&format!("accepted {host}: ")), "{host} {arguments:?}: {log}: {said}\n{}", nginx.errors());
+        assert!(log.contains(&format!("accepted {host}: ")), "{host} {arguments:?}: {log}: {said}\n{}", nginx.said());
     }
-    let errors = nginx.errors();
+    let errors = nginx.said();
     assert!(!errors.contains("mecai") && !errors.contains("fail"), "{errors}");
 }
 
@@ -205,4 +148,32 @@ fn the_state_of_a_server_is_not_touched() {
     let server: Server = world.server_with(&site, &["-www"], Some(&config));
     assert_eq!(world.curl("/dev/null", &server, &[]).status.code(), Some(0));
     assert!(!fs::exists(world.path("state")).unwrap());
+}
+
+#[test]
+fn haproxy_and_apache_serve_their_vouchers_too() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    store(&world, &site, &[world.bundle(&Vouched::for_site(&site))]);
+    let (server, client) = (config(&world), world.write_config("client", &[]));
+    let frontend = format!(
+        "frontend f\n    bind 127.0.0.1:PORT ssl crt {}\n    http-request return status 204",
+        certificate_and_key(&site).display()
+    );
+    let host = format!(
+        "<VirtualHost *:PORT>\nServerName {HOST}\nSSLEngine on\nSSLCertificateFile {}\nSSLCertificateKeyFile {}\n\
+         </VirtualHost>",
+        site.certificate.display(),
+        site.key.display()
+    );
+    for daemon in
+        [haproxy(&world, "haproxy", "", &frontend, Some(&server)), apache(&world, "apache", &host, Some(&server))]
+    {
+        for version in VERSIONS {
+            let said = s_client(&world, &client, &daemon, &["-servername", HOST, version]);
+            assert!(said.contains("Verification: OK"), "{version}: {said}\n{}\n{}", world.log(), daemon.said());
+            let log = world.take_log();
+            assert!(log.contains(&format!("accepted {HOST}: ")), "{version}: {log}\n{}", daemon.said());
+        }
+    }
 }

@@ -1,0 +1,28 @@
+//! nginx, with workers of the user www-data.
+
+use std::process::Command;
+
+use super::{Daemon, directory, free_port, write};
+use crate::world::{Site, World};
+
+/// nginx with these `server` blocks, in which `PORT` stands for its port.
+pub(crate) fn nginx(world: &World, name: &str, servers: &str, config: Option<&str>) -> Daemon {
+    let (directory, port) = (directory(world, name), free_port());
+    let temporary =
+        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};"));
+    let text = format!(
+        "daemon off; pid pid; error_log error.log info; user www-data; env OPENSSL_CONF;\n\
+         events {{ }}\n\
+         http {{ access_log off; {} ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m;\n{servers} }}\n",
+        temporary.join(" "),
+    );
+    write(&directory.join("nginx.conf"), &text, port);
+    let mut command = Command::new("nginx");
+    command.arg("-p").arg(&directory).args(["-c", "nginx.conf", "-e", "error.log"]);
+    Daemon::start(command, directory, port, config)
+}
+
+/// The lines of a `server` block that name a certificate and its key.
+pub(crate) fn certificate(site: &Site) -> String {
+    format!("ssl_certificate {}; ssl_certificate_key {};", site.certificate.display(), site.key.display())
+}
