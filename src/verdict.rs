@@ -115,7 +115,7 @@ pub struct Admission {
 /// A site's promise to go on showing vouchers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stay {
-    /// The statement's host.
+    /// The name of the pick, in lower case: what the client meant, and will mean again.
     pub host: String,
     /// The statement's `producedAt`.
     pub produced_at: UnixTime,

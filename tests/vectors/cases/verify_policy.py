@@ -213,6 +213,29 @@ def promises():
             promise("mail.shop.example") | promise(days=5),
             bundle("fd", stay=5),
         ),
+        stay(
+            "of_one_identity_is_kept_under_the_name_of_the_pick",
+            {},
+            promise("mail.shop.example"),
+            bundle("fd", stay=30),
+            reference_identities=["mail.shop.example", HOST],
+            sni=None,
+        ),
+        stay(
+            "for_a_suffix_is_kept_without_its_dot",
+            {},
+            promise("shop.example"),
+            bundle("fd", stay=30),
+            reference_identities=[".shop.example"],
+            sni=None,
+        ),
+        stay(
+            "for_an_sni_that_a_suffix_matches",
+            {},
+            promise(),
+            bundle("fd", stay=30),
+            reference_identities=["shop.example", ".shop.example"],
+        ),
     ]
 
 
@@ -234,6 +257,14 @@ def broken_promises():
         after("until_a_second_ago", unvouched("no_voucher", remembered={}), remembered=promise(produced=end - 1)),
         after("by_another_host", unvouched("no_voucher"), remembered=promise("mail.shop.example")),
         after("but_mode_observe", unvouched("no_voucher"), mode="observe"),
+        after("under_the_first_identity", refused("no_voucher"), reference_identities=[HOST, "mail.shop.example"], sni=None),
+        after(
+            "under_a_suffix",
+            refused("no_voucher"),
+            reference_identities=[".shop.example"],
+            sni=None,
+            remembered=promise("shop.example"),
+        ),
         after("in_upper_case", refused("no_voucher"), reference_identities=["WWW.Shop.Example"]),
     ]
 

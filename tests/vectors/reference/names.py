@@ -71,7 +71,7 @@ def matches(host, identity):
 def pick_name(sni, identities):
     """The name of the pick (section 7)."""
     lowered = [identity.lower() for identity in identities]
-    if sni is not None and sni.lower() in lowered:
+    if sni is not None and any(matches(sni.lower(), identity) for identity in lowered):
         return sni.lower()
     name = lowered[0].removeprefix(".")
     address = literal(name)
