@@ -14,7 +14,7 @@ use crate::local_roots;
 pub(crate) struct Settings {
     /// What clients do; none if this process asks for no vouchers (`mode = off`, `role = server`).
     pub(crate) client: Option<Client>,
-    /// The store that servers answer from; none if this process answers nobody.
+    /// The store that servers answer from; none if this process answers nobody (`mode = off`, `role = client`).
     pub(crate) vouchers: Option<PathBuf>,
     /// The programs that the module leaves alone.
     pub(crate) except: Vec<String>,
@@ -85,7 +85,7 @@ impl Settings {
         }
         Ok(Self {
             client: Client::read(section, mode.filter(|_| is_client))?,
-            vouchers: vouchers.filter(|_| is_server),
+            vouchers: vouchers.filter(|_| is_server && mode.is_some()),
             except: section.list::<Program>("except")?.into_iter().map(|program| program.0).collect(),
         })
     }

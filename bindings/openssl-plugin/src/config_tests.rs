@@ -120,7 +120,7 @@ fn a_role_needs_its_files() {
     let server = read(&[("role", "server"), ("vouchers", "/vouchers"), CLIENT[0], CLIENT[1]]).unwrap();
     assert!(server.client.is_none() && server.vouchers.is_some());
     let off = read(&[("mode", "off"), ("vouchers", "/vouchers")]).unwrap();
-    assert!(off.client.is_none() && off.vouchers.is_some());
+    assert!(off.client.is_none() && off.vouchers.is_none(), "off is off, for servers too");
     assert!(read(&[("role", "client"), CLIENT[0], CLIENT[1], ("vouchers", "/vouchers")]).unwrap().vouchers.is_none());
     assert!(error(&[("mode", "off"), ("quorum", "9")]).starts_with("quorum = 9"), "checked where it is not used, too");
 }

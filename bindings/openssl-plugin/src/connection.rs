@@ -1,89 +1,91 @@
-//! What the module keeps in an SSL between two callbacks of one handshake.
+//! What the module keeps in an SSL: a client's place in its handshake, and afterwards the verdict.
 
-use std::ffi::{c_int, c_long, c_void};
-use std::ptr;
+use std::cell::OnceCell;
+use std::ffi::{CStr, CString, c_int, c_long, c_void};
+use std::{mem, ptr};
 
+use mecai::time::UnixTime;
+use mecai::verdict::Verdict;
+
+use crate::event;
 use crate::guard::guard;
 use crate::openssl::{CRYPTO_EX_DATA, SSL, Ssl};
 
-/// A client's place in its handshake. In the SSL it is a pointer: to one of the marks below, or to the answer.
-#[derive(Debug, PartialEq, Eq)]
+/// A client's place in its handshake. A connection that never asked has none.
+#[derive(Debug)]
 pub(crate) enum State {
-    /// This handshake did not ask.
-    New,
     /// The ClientHello asked; nothing has come back.
     Asked,
-    /// The server answered with these octets.
-    Answered(Box<Answer>),
-    /// The verify callback ran.
-    Verified,
+    /// The server answered with these octets of the extension.
+    Answered(Vec<u8>),
+    /// The verify callback ran; without a verdict, the program's own verification decided.
+    Verified(Option<Judged>),
 }
 
-/// The octets of the extension that the server sent.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer(pub(crate) Vec<u8>);
+/// A verdict, and what it is about.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    /// The name that was meant; empty if there was none.
+    pub(crate) name: String,
+    pub(crate) at: UnixTime,
+    sentence: OnceCell<CString>,
+}
 
-static ASKED: u8 = 1;
-static VERIFIED: u8 = 2;
+impl Judged {
+    pub(crate) fn new(verdict: Verdict, name: String, at: UnixTime) -> Self {
+        Self { verdict, name, at, sentence: OnceCell::new() }
+    }
 
-/// Takes the state out of `ssl`, which then has none.
-///
-/// # Safety
-/// `ssl` is a connection of the OpenSSL that `functions` are of, and `index` is the module's in it.
-pub(crate) unsafe fn take(functions: &Ssl, ssl: *mut SSL, index: c_int) -> State {
-    // SAFETY: as the caller says; what is at the index was put there by `put`.
-    unsafe {
-        let value = functions.SSL_get_ex_data(ssl, index);
-        if value.is_null() {
-            return State::New;
-        }
-        // If this fails, the value would be owned twice; then it is leaked instead.
-        if functions.SSL_set_ex_data(ssl, index, ptr::null_mut()) != 1 {
-            return State::New;
-        }
-        own(value)
+    /// What the log says of it. Made when it is first asked for.
+    pub(crate) fn sentence(&self) -> &CStr {
+        self.sentence.get_or_init(|| {
+            let text = event::sentence(&self.name, &self.verdict, self.at);
+            CString::new(text.replace('\0', "\\0")).unwrap_or_default()
+        })
     }
 }
 
-/// Puts `state` into `ssl` instead of what was there; false if OpenSSL has no memory.
+/// The state of a connection.
 ///
 /// # Safety
-/// As for [`take`].
-pub(crate) unsafe fn put(functions: &Ssl, ssl: *mut SSL, index: c_int, state: State) -> bool {
-    // SAFETY: as the caller says.
+/// `ssl` is a connection of the OpenSSL that `functions` are of, and `index` is the module's in it. The state is not
+/// looked at elsewhere while the result is in use; OpenSSL lets only one thread use a connection at a time.
+pub(crate) unsafe fn state<'a>(functions: &Ssl, ssl: *const SSL, index: c_int) -> Option<&'a mut State> {
+    // SAFETY: as the caller says; what is at the index was put there by `set`.
+    unsafe { functions.SSL_get_ex_data(ssl, index).cast::<State>().as_mut() }
+}
+
+/// Puts `state` in place of what was there; false if OpenSSL has no memory.
+///
+/// # Safety
+/// As for [`state`].
+pub(crate) unsafe fn set(functions: &Ssl, ssl: *mut SSL, index: c_int, new: State) -> bool {
+    // SAFETY: as the caller says; what OpenSSL does not take is freed here.
     unsafe {
-        drop(take(functions, ssl, index));
-        let value = match state {
-            State::New => return true,
-            State::Asked => (&raw const ASKED).cast_mut().cast(),
-            State::Verified => (&raw const VERIFIED).cast_mut().cast(),
-            State::Answered(answer) => Box::into_raw(answer).cast::<c_void>(),
-        };
-        let stored = functions.SSL_set_ex_data(ssl, index, value) == 1;
+        if let Some(old) = state(functions, ssl, index) {
+            *old = new;
+            return true;
+        }
+        let place = Box::into_raw(Box::new(new));
+        let stored = functions.SSL_set_ex_data(ssl, index, place.cast()) == 1;
         if !stored {
-            drop(own(value));
+            drop(Box::from_raw(place));
         }
         stored
     }
 }
 
-/// Whether the ClientHello asked, and nothing has come back.
+/// Notes that the verify callback ran, and gives the answer that the server had sent.
 ///
 /// # Safety
-/// As for [`take`].
-pub(crate) unsafe fn is_waiting(functions: &Ssl, ssl: *const SSL, index: c_int) -> bool {
-    // SAFETY: as the caller says; the value is only compared.
-    unsafe { functions.SSL_get_ex_data(ssl, index).cast_const() == (&raw const ASKED).cast() }
-}
-
-/// Whether the ClientHello asked, and the verify callback has not run since.
-///
-/// # Safety
-/// As for [`take`].
-pub(crate) unsafe fn is_unverified(functions: &Ssl, ssl: *const SSL, index: c_int) -> bool {
-    // SAFETY: as the caller says; the value is only compared.
-    let value = unsafe { functions.SSL_get_ex_data(ssl, index).cast_const() };
-    !value.is_null() && value != (&raw const VERIFIED).cast()
+/// As for [`state`].
+pub(crate) unsafe fn take_answer(functions: &Ssl, ssl: *mut SSL, index: c_int) -> Option<Vec<u8>> {
+    // SAFETY: as the caller says.
+    match mem::replace(unsafe { state(functions, ssl, index)? }, State::Verified(None)) {
+        State::Answered(octets) => Some(octets),
+        State::Asked | State::Verified(_) => None,
+    }
 }
 
 /// Called by OpenSSL when an SSL is freed.
@@ -97,13 +99,13 @@ pub(crate) unsafe extern "C" fn free(
 ) {
     guard((), || {
         if !value.is_null() {
-            // SAFETY: `put` stored the value, and OpenSSL frees it once.
-            drop(unsafe { own(value) });
+            // SAFETY: `set` stored the value, and OpenSSL frees it once.
+            drop(unsafe { Box::from_raw(value.cast::<State>()) });
         }
     });
 }
 
-/// Called by OpenSSL when an SSL is duplicated: the copy begins without a state, since an answer has one owner.
+/// Called by OpenSSL when an SSL is duplicated: the copy begins without a state, which has one owner.
 pub(crate) unsafe extern "C" fn duplicate(
     _to: *mut CRYPTO_EX_DATA,
     _from: *const CRYPTO_EX_DATA,
@@ -119,17 +121,4 @@ pub(crate) unsafe extern "C" fn duplicate(
         }
         1
     })
-}
-
-/// # Safety
-/// `value` came from `put`, is not NULL, and is not used afterwards.
-unsafe fn own(value: *mut c_void) -> State {
-    if value.cast_const() == (&raw const ASKED).cast() {
-        State::Asked
-    } else if value.cast_const() == (&raw const VERIFIED).cast() {
-        State::Verified
-    } else {
-        // SAFETY: anything else is an answer that `put` turned into a pointer.
-        State::Answered(unsafe { Box::from_raw(value.cast()) })
-    }
 }

@@ -5,7 +5,7 @@ use std::{ptr, slice};
 
 use mecai::extension::{CANDIDATES, VOUCHERS};
 
-use crate::connection::{self, Answer, State};
+use crate::connection::{self, State};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
 use crate::openssl::{
@@ -114,17 +114,15 @@ pub(crate) unsafe extern "C" fn parse(
         // OpenSSL does not refuse what nobody asked for in a Certificate, nor ours in a client's.
         // SAFETY: OpenSSL passes a connection of its own.
         unsafe {
-            let is_asked = u16::try_from(number) == Ok(VOUCHERS)
-                && functions.SSL_is_server(ssl) == 0
-                && connection::is_waiting(functions, ssl, index);
-            if !is_asked {
-                return Err(SSL_AD_UNSUPPORTED_EXTENSION);
+            let may_answer = u16::try_from(number) == Ok(VOUCHERS) && functions.SSL_is_server(ssl) == 0;
+            match connection::state(functions, ssl, index).filter(|_| may_answer) {
+                Some(State::Asked) if place != 0 => Err(SSL_AD_ILLEGAL_PARAMETER),
+                Some(state @ State::Asked) => {
+                    *state = State::Answered(octets.to_vec());
+                    Ok(())
+                }
+                _ => Err(SSL_AD_UNSUPPORTED_EXTENSION),
             }
-            if place != 0 {
-                return Err(SSL_AD_ILLEGAL_PARAMETER);
-            }
-            let answer = State::Answered(Box::new(Answer(octets.to_vec())));
-            if connection::put(functions, ssl, index, answer) { Ok(()) } else { Err(SSL_AD_INTERNAL_ERROR) }
         }
     });
     match outcome {
@@ -150,7 +148,7 @@ unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SS
         if session::offers_ended(installation, judge, functions, ssl) {
             return FAIL;
         }
-        if connection::put(functions, ssl, installation.connection_index(), State::Asked) { SEND } else { FAIL }
+        if connection::set(functions, ssl, installation.connection_index(), State::Asked) { SEND } else { FAIL }
     }
 }
 

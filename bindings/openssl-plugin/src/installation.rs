@@ -3,7 +3,7 @@
 //! Every OpenSSL of the process has its own installation, in a slot that is filled once and never emptied: callbacks
 //! stay registered for as long as the process lives.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CString, c_int, c_void};
 use std::path::Path;
 use std::ptr;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -16,7 +16,7 @@ use crate::log::{Level, Log};
 use crate::object::Object;
 use crate::openssl::{CRYPTO_EX_INDEX_SSL, CRYPTO_EX_INDEX_SSL_CTX, Crypto, Security, Ssl};
 use crate::status::Status;
-use crate::{connection, context};
+use crate::{connection, context, status};
 
 /// How many OpenSSLs of one process are served; further ones are left alone.
 pub(crate) const SLOTS: usize = 4;
@@ -46,8 +46,25 @@ pub(crate) enum Client {
     Off,
     /// Vouchers are asked for and judged.
     On(Box<Judge>),
-    /// Everything is refused, for this reason: the settings could not be read.
-    Broken(String),
+    /// Everything is refused: the settings could not be read.
+    Broken(Broken),
+}
+
+/// Settings that could not be read.
+pub(crate) struct Broken {
+    /// The key and what is wrong with it.
+    pub(crate) problem: String,
+    /// The same in a sentence, for those who ask for the status.
+    pub(crate) status: CString,
+}
+
+impl Broken {
+    const EVENT: &str = "the configuration could not be read: client handshakes are refused, servers show no vouchers";
+
+    fn new(problem: String) -> Self {
+        let status = format!("{}: {problem}", Self::EVENT).replace('\0', "\\0");
+        Self { problem, status: CString::new(status).unwrap_or_default() }
+    }
 }
 
 impl Installation {
@@ -55,7 +72,7 @@ impl Installation {
     ///
     /// Settings that cannot be read install a module that refuses: to give up would leave every client unprotected,
     /// without anybody being told.
-    pub(crate) fn install(object: Object, crypto: Crypto, section: Result<Section, String>) {
+    pub(crate) fn install(object: Object, section: impl FnOnce(&Crypto) -> Result<Section, String>) {
         static INSTALLING: Mutex<()> = Mutex::new(());
         let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut slot = 0;
@@ -66,6 +83,11 @@ impl Installation {
             slot += 1;
         }
         let Some(place) = INSTALLED.get(slot) else { return };
+        let crypto = match Crypto::of(&object) {
+            Ok(crypto) => crypto,
+            Err(error) => return status::note_hidden(&format!("{} is left alone: {error}", object.title())),
+        };
+        let section = section(&crypto);
         let Some(installation) = Self::new(slot, object, crypto, section) else { return };
         place.get_or_init(|| installation).register();
     }
@@ -81,21 +103,24 @@ impl Installation {
             Err(error) => (Log::stderr(&program), Err(error)),
         };
         let (client, answers) = match settings {
-            Ok(settings) if settings.except.contains(&program) => return None,
+            Ok(settings) if settings.except.contains(&program) => {
+                status::note_left_alone("the key except names this program");
+                return None;
+            }
             Ok(settings) => {
                 let client = settings.client.map_or(Client::Off, |client| Client::On(Box::new(Judge::new(client))));
                 (client, settings.vouchers.map(Answers::new))
             }
             Err(error) => {
+                let broken = Broken::new(error);
                 // Somebody has to be told, also where `log` says nothing or could not be read.
                 let told = if log.is_on() { &log } else { &Log::stderr(&program) };
-                let event =
-                    "the configuration could not be read: client handshakes are refused, servers show no vouchers";
-                told.event(Level::Warning, format_args!("{event}: {error}"));
-                (Client::Broken(error), None)
+                told.event(Level::Warning, format_args!("{}: {}", Broken::EVENT, broken.problem));
+                (Client::Broken(broken), None)
             }
         };
         if matches!(client, Client::Off) && answers.is_none() {
+            status::note_left_alone("the configuration says mode = off, or gives this role nothing to do");
             return None;
         }
         Some(Self {
@@ -147,14 +172,22 @@ impl Installation {
         let find = || match Ssl::over(&self.crypto) {
             Ok(ssl) => Some(ssl),
             Err(error) => {
-                self.log.event(
-                    Level::Warning,
-                    format_args!("the module does nothing in {:?}: {error}", self.object.name()),
-                );
+                self.log
+                    .event(Level::Warning, format_args!("the module does nothing in {}: {error}", self.object.title()));
                 None
             }
         };
         self.ssl.get_or_init(find).as_ref()
+    }
+
+    /// The same, if they have been looked up.
+    pub(crate) fn known_ssl(&self) -> Option<&Ssl> {
+        self.ssl.get()?.as_ref()
+    }
+
+    /// Whether they were looked for and not found.
+    pub(crate) fn has_no_ssl(&self) -> bool {
+        self.ssl.get().is_some_and(Option::is_none)
     }
 
     /// Where a connection's state is in the extra data of its SSL.

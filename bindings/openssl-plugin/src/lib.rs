@@ -32,6 +32,7 @@ mod references;
 mod section;
 mod session;
 mod status;
+mod told;
 mod verify;
 mod watch;
 

@@ -49,6 +49,11 @@ impl Object {
         &self.name
     }
 
+    /// What a person calls the object.
+    pub(crate) fn title(&self) -> String {
+        if self.name.is_empty() { "the program".to_owned() } else { self.name.to_string_lossy().into_owned() }
+    }
+
     /// A way to look names up in the object and what it depends on; none if the linker does not know it any more.
     pub(crate) fn open(&self) -> Option<Handle> {
         let name = if self.name.is_empty() { ptr::null() } else { self.name.as_ptr() };

@@ -239,6 +239,7 @@ functions! {
         fn SSL_get_verify_mode(ssl: *const SSL) -> c_int;
         fn SSL_in_before(ssl: *const SSL) -> c_int;
         fn SSL_is_server(ssl: *const SSL) -> c_int;
+        fn SSL_session_reused(ssl: *const SSL) -> c_int;
         fn SSL_set_ex_data(ssl: *mut SSL, index: c_int, value: *mut c_void) -> c_int;
         fn SSL_want(ssl: *const SSL) -> c_int;
     }
@@ -298,6 +299,12 @@ impl Ssl {
             }
         }
         found
+    }
+
+    /// Whether the object of `handle` uses these functions.
+    pub(crate) fn is_seen_by(&self, handle: &Handle) -> bool {
+        handle.symbol(c"SSL_get_ex_data").map(|address| address.addr())
+            == Some(self.SSL_get_ex_data as *const () as usize)
     }
 }
 

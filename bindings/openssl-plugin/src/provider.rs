@@ -8,7 +8,6 @@ use std::ptr;
 use crate::guard::guard;
 use crate::installation::Installation;
 use crate::object::Object;
-use crate::openssl::Crypto;
 use crate::section;
 
 /// The settings of a module that is loaded as a provider: a file like openssl.cnf with the section `[mecai]`.
@@ -43,9 +42,7 @@ pub(crate) unsafe extern "C" fn OSSL_provider_init(
             *own_context = ptr::null_mut();
         }
         let Some(object) = Object::calling() else { return 1 };
-        let Ok(crypto) = Crypto::of(&object) else { return 1 };
-        let section = section::of_path(&crypto, SETTINGS, SECTION);
-        Installation::install(object, crypto, section);
+        Installation::install(object, |crypto| section::of_path(crypto, SETTINGS, SECTION));
         1
     })
 }

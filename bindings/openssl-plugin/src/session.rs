@@ -11,7 +11,7 @@ use mecai::verdict::{Outcome, Verdict};
 use ring::digest;
 
 use crate::clock::now;
-use crate::connection;
+use crate::connection::{self, State};
 use crate::guard::guard;
 use crate::installation::{Client, Installation, SLOTS};
 use crate::judge::Judge;
@@ -135,6 +135,31 @@ pub(crate) unsafe fn offers_ended(installation: &Installation, judge: &Judge, fu
     }
 }
 
+/// Why the session of a connection may be resumed; none without a mark.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL that `functions` are of.
+pub(crate) unsafe fn reason(functions: &Ssl, ssl: *mut SSL) -> Option<Reason> {
+    // SAFETY: as the caller says.
+    unsafe {
+        let session = functions.SSL_get_session(ssl);
+        if session.is_null() { None } else { mark_of(functions, session).map(|mark| mark.reason) }
+    }
+}
+
+/// # Safety
+/// `session` is of the OpenSSL that `functions` are of.
+unsafe fn mark_of(functions: &Ssl, session: *mut SSL_SESSION) -> Option<Mark> {
+    let (mut data, mut length) = (ptr::null_mut::<c_void>(), 0);
+    // SAFETY: as the caller says; OpenSSL gives the octets that the session keeps.
+    unsafe {
+        if functions.SSL_SESSION_get0_ticket_appdata(session, &raw mut data, &raw mut length) != 1 || data.is_null() {
+            return None;
+        }
+        Mark::from_octets(slice::from_raw_parts(data.cast(), length))
+    }
+}
+
 /// # Safety
 /// `session` is the session of `ssl`, a connection of the OpenSSL of `installation`.
 unsafe fn may_resume(
@@ -144,13 +169,9 @@ unsafe fn may_resume(
     ssl: *mut SSL,
     session: *mut SSL_SESSION,
 ) -> bool {
-    // SAFETY: as the caller says; OpenSSL gives the octets that the session keeps.
+    // SAFETY: as the caller says.
     unsafe {
-        let (mut data, mut length) = (ptr::null_mut::<c_void>(), 0);
-        if functions.SSL_SESSION_get0_ticket_appdata(session, &raw mut data, &raw mut length) != 1 || data.is_null() {
-            return false;
-        }
-        let Some(mark) = Mark::from_octets(slice::from_raw_parts(data.cast(), length)) else { return false };
+        let Some(mark) = mark_of(functions, session) else { return false };
         let meant = references::of_connection(&installation.crypto, functions, ssl);
         mark.identity == identity(judge.fingerprint(), &meant)
             && now() <= mark.until
@@ -217,7 +238,8 @@ unsafe fn notice(installation: &Installation, ssl: *mut SSL, operation: c_int, n
             if renegotiates || functions.SSL_in_before(ssl) == 1 {
                 take_ended(installation, functions, ssl);
             }
-        } else if connection::is_unverified(functions, ssl, installation.connection_index())
+        } else if let Some(State::Asked | State::Answered(_)) =
+            connection::state(functions, ssl, installation.connection_index())
             && installation.status.note_replaced()
         {
             // The signature is checked after the chain: by now our verify callback would have run.

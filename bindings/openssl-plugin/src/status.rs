@@ -1,6 +1,10 @@
 //! What has been seen of the module: OpenSSL gives no way to read back a verify callback.
 
+use std::ffi::{CStr, CString};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::installation::{Client, Installation};
 
 /// What one installation has seen.
 #[derive(Debug, Default)]
@@ -9,52 +13,93 @@ pub(crate) struct Status {
     replaced: AtomicBool,
 }
 
-/// The most telling thing that has been seen, in ascending order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Seen {
-    /// The module is installed; no handshake has shown more.
-    Installed,
-    /// A handshake was judged.
-    Working,
-    /// A handshake that asked for vouchers went on without being judged: the program has its own verify callback.
-    Replaced,
-}
-
 impl Status {
     pub(crate) fn note_judged(&self) {
-        set(&self.judged);
+        // Written only once, so that cores do not fight for the line in every handshake.
+        if !self.judged.load(Ordering::Relaxed) {
+            self.judged.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Notes it; true for the first time.
     pub(crate) fn note_replaced(&self) -> bool {
         !self.replaced.swap(true, Ordering::Relaxed)
     }
+}
 
-    pub(crate) fn seen(&self) -> Seen {
-        if self.replaced.load(Ordering::Relaxed) {
-            Seen::Replaced
-        } else if self.judged.load(Ordering::Relaxed) {
-            Seen::Working
-        } else {
-            Seen::Installed
-        }
-    }
+/// What there is to say of a process, in ascending order of how much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Seen {
+    /// No OpenSSL of the process has the module.
+    Nothing,
+    /// An OpenSSL loaded the module, and its functions cannot be found: nobody knows what it does.
+    Unknown,
+    /// The module is installed; no handshake has shown more.
+    Installed,
+    /// A handshake was judged.
+    Working,
+    /// A handshake that asked for vouchers went on without being judged: the program has its own verify callback.
+    Replaced,
+    /// The configuration could not be read: clients refuse, servers show no vouchers.
+    Broken,
 }
 
 impl Seen {
     /// The number that `mecai_openssl_status` gives.
     pub(crate) fn number(self) -> u32 {
         match self {
+            Self::Nothing => 0,
             Self::Installed => 1,
             Self::Working => 2,
             Self::Replaced => 3,
+            Self::Broken => 4,
+            Self::Unknown => 5,
         }
     }
 }
 
-/// Writes only once, so that cores do not fight for the line in every handshake.
-fn set(seen: &AtomicBool) {
-    if !seen.load(Ordering::Relaxed) {
-        seen.store(true, Ordering::Relaxed);
+/// Why an OpenSSL that loaded the module goes without it.
+static LEFT_ALONE: OnceLock<CString> = OnceLock::new();
+static HIDDEN: OnceLock<CString> = OnceLock::new();
+
+/// Notes that the configuration keeps the module out of this program.
+pub(crate) fn note_left_alone(why: &str) {
+    LEFT_ALONE.get_or_init(|| CString::new(why).unwrap_or_default());
+}
+
+/// Notes that an OpenSSL loaded the module and cannot be used.
+pub(crate) fn note_hidden(why: &str) {
+    HIDDEN.get_or_init(|| CString::new(why).unwrap_or_default());
+}
+
+/// The worst that is known of this process, and a sentence that stays as long as the process.
+pub(crate) fn of_process() -> (Seen, &'static CStr) {
+    let served = Installation::all().map(of_installation).max_by_key(|(seen, _)| *seen);
+    let hidden = || HIDDEN.get().map(|why| (Seen::Unknown, why.as_c_str()));
+    let left_alone = || LEFT_ALONE.get().map(|why| (Seen::Nothing, why.as_c_str()));
+    served
+        .or_else(hidden)
+        .or_else(left_alone)
+        .unwrap_or((Seen::Nothing, c"no OpenSSL of this process has loaded the module"))
+}
+
+fn of_installation(installation: &'static Installation) -> (Seen, &'static CStr) {
+    let status = &installation.status;
+    if let Client::Broken(broken) = &installation.client {
+        (Seen::Broken, &broken.status)
+    } else if installation.has_no_ssl() {
+        (
+            Seen::Unknown,
+            c"the OpenSSL that loaded the module hides its TLS functions: nothing can be said of its handshakes",
+        )
+    } else if status.replaced.load(Ordering::Relaxed) {
+        (
+            Seen::Replaced,
+            c"a handshake asked for vouchers and was not judged: the program has a verify callback of its own",
+        )
+    } else if status.judged.load(Ordering::Relaxed) {
+        (Seen::Working, c"the module has judged a handshake")
+    } else {
+        (Seen::Installed, c"the module is installed and has judged no handshake yet")
     }
 }

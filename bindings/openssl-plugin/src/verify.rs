@@ -7,7 +7,7 @@ use mecai::verdict::{Outcome, Verdict};
 
 use crate::certificates::Certificates;
 use crate::clock::now;
-use crate::connection::{self, State};
+use crate::connection::{self, Judged, State};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
 use crate::judge::{Judge, Shown};
@@ -36,8 +36,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             if own > 0 && functions.SSL_want(ssl) == SSL_RETRY_VERIFY {
                 return own;
             }
-            let state = connection::take(functions, ssl, installation.connection_index());
-            connection::put(functions, ssl, installation.connection_index(), State::Verified);
+            let answer = connection::take_answer(functions, ssl, installation.connection_index());
             if matches!(installation.client, Client::Off) || own == 0 {
                 return own;
             }
@@ -52,36 +51,41 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             }
             // Whatever happens from here on, a panic too: without a verdict there is an error.
             crypto.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-            let verdict = match &installation.client {
+            let judged = match &installation.client {
                 Client::Off => return 0,
-                Client::On(judge) => judged(installation, judge, functions, ssl, store, state),
-                Client::Broken(problem) => {
-                    let verdict = Verdict::configuration(problem.clone());
-                    event::verdict(&installation.log, None, &verdict, now());
-                    verdict
+                Client::On(judge) => judge_handshake(installation, judge, functions, ssl, store, answer.as_deref()),
+                Client::Broken(broken) => {
+                    let meant = references::of_verification(crypto, functions, ssl, store);
+                    let name = meant.name().map_or_else(String::new, |name| name.to_string());
+                    let judged = Judged::new(Verdict::configuration(broken.problem.clone()), name, now());
+                    event::verdict(&installation.log, &judged.name, &judged.verdict, judged.at);
+                    judged
                 }
             };
             installation.status.note_judged();
-            if verdict.outcome() == Outcome::Refused {
-                installation.errors.raise(crypto, verdict.code(), &verdict.to_string());
-                return 0;
+            let is_refused = judged.verdict.outcome() == Outcome::Refused;
+            if is_refused {
+                installation.errors.raise(crypto, judged.verdict.code(), &judged.verdict.to_string());
+            } else {
+                crypto.X509_STORE_CTX_set_error(store, X509_V_OK);
             }
-            crypto.X509_STORE_CTX_set_error(store, X509_V_OK);
-            own
+            // Kept for whoever asks; it decides nothing any more.
+            connection::set(functions, ssl, installation.connection_index(), State::Verified(Some(judged)));
+            if is_refused { 0 } else { own }
         }
     })
 }
 
 /// # Safety
 /// `ssl` and `store` are of the OpenSSL of `installation`, in this connection's verify callback.
-unsafe fn judged(
+unsafe fn judge_handshake(
     installation: &Installation,
     judge: &Judge,
     functions: &Ssl,
     ssl: *mut SSL,
     store: *mut X509_STORE_CTX,
-    state: State,
-) -> Verdict {
+    answer: Option<&[u8]>,
+) -> Judged {
     let crypto = &installation.crypto;
     // SAFETY: as the caller says; chains and parameters stay for the callback.
     unsafe {
@@ -92,20 +96,18 @@ unsafe fn judged(
             meant: &meant,
             is_dane: functions.SSL_get0_dane_authority(ssl, ptr::null_mut(), ptr::null_mut()) >= 0,
             peer: if judge.compares_addresses() { peer::address(functions, ssl) } else { None },
-            answer: match &state {
-                State::Answered(answer) => Some(&answer.0),
-                _ => None,
-            },
+            answer,
             now: now(),
         };
         let verdict = judge.judge(&installation.log, &shown);
-        event::verdict(&installation.log, shown.name(), &verdict, shown.now);
+        let name = shown.name().map_or_else(String::new, |name| name.to_string());
+        event::verdict(&installation.log, &name, &verdict, shown.now);
         // A program that does not verify decides for itself afterwards: what it meets is worth no report.
         if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
             let served = || Certificates::of(crypto, crypto.X509_STORE_CTX_get0_untrusted(store)).unwrap_or_default();
             judge.keep(&installation.log, &shown, &verdict, served);
         }
         session::mark(installation, judge, functions, ssl, &verdict);
-        verdict
+        Judged::new(verdict, name, shown.now)
     }
 }

@@ -27,7 +27,7 @@ fn settings_that_cannot_be_read_refuse_clients_and_harm_no_server() {
             "{told}"
         );
         assert!(
-            told.contains("refused a server without a name: configuration: the configuration could not be read: "),
+            told.contains(&format!("refused {HOST}: configuration: the configuration could not be read: ")),
             "{told}"
         );
     }

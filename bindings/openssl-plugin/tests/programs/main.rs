@@ -9,5 +9,6 @@ mod memory;
 mod module_file;
 mod server;
 mod sessions;
+mod told;
 mod unusual;
 mod world;
