@@ -6,7 +6,7 @@ use crate::authority_list::{AuthorityList, ListError, OperatorSet};
 use crate::bundle::Bundle;
 use crate::chain::Chain;
 use crate::endorsement::Endorsement;
-use crate::extension::{self, Vectors};
+use crate::extension::{self, AnswerError, Vectors};
 use crate::host::{Reference, plain_address};
 use crate::pick::{Pick, PickSecret};
 use crate::policy::{AddressRule, Exemption, Mode, Policy};
@@ -101,6 +101,18 @@ pub fn verify(client: &Client<'_>, handshake: &Handshake<'_>) -> Verdict {
         }
     };
     Verdict { outcome, finding, alarm, notes }
+}
+
+/// Judges an answer that breaks its syntax, before the chain is known (spec section 5, "Alerts"): the refusal, if the
+/// policy refuses for that and nothing that it exempts could still be found. None: the whole handshake is to be judged.
+pub fn refuse_broken(policy: &Policy, handshake: &Handshake<'_>, error: AnswerError) -> Option<Verdict> {
+    let may_be_exempt = !policy.local_roots.is_empty() || exemption(policy, handshake, handshake.name()?).is_some();
+    (policy.mode == Mode::Require && !may_be_exempt).then(|| Verdict {
+        outcome: Outcome::Refused,
+        finding: Finding::Missed(Cause::Answer(error)),
+        alarm: false,
+        notes: Notes::default(),
+    })
 }
 
 /// What check 13 says of each endorsement of a bundle, in their order: the index of its operator if it is good, else why

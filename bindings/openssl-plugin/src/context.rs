@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::ptr;
 
-use mecai::extension::{CANDIDATES, VOUCHERS};
+use mecai::extension::{ALTERNATE, CANDIDATES, STAGED, VOUCHERS};
 
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
@@ -49,9 +49,10 @@ unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: 
     let mut complete = unsafe { add_extension(installation, functions, context, VOUCHERS, answered) };
     if let Client::On(judge) = &installation.client {
         judge.prepare(&installation.log);
-        if judge.discloses() {
+        // Those that are never asked for are known all the same: OpenSSL lets pass what it does not know.
+        for (number, answered) in [(ALTERNATE, answered), (STAGED, answered), (CANDIDATES, 0)] {
             // SAFETY: as the caller says.
-            complete &= unsafe { add_extension(installation, functions, context, CANDIDATES, 0) };
+            complete &= unsafe { add_extension(installation, functions, context, number, answered) };
         }
     }
     if !matches!(installation.client, Client::Off) {

@@ -13,7 +13,7 @@ use crate::openssl::{
     SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_2_SERVER_HELLO, SSL_EXT_TLS1_3_CERTIFICATE, Ssl, TLSEXT_NAMETYPE_HOST_NAME,
     X509, text,
 };
-use crate::{answers, references, session};
+use crate::{answers, references, session, verify};
 
 /// What an add callback tells OpenSSL.
 const SEND: c_int = 1;
@@ -114,12 +114,15 @@ pub(crate) unsafe extern "C" fn parse(
         // OpenSSL does not refuse what nobody asked for in a Certificate, nor ours in a client's.
         // SAFETY: OpenSSL passes a connection of its own.
         unsafe {
+            let Client::On(judge) = &installation.client else { return Err(SSL_AD_UNSUPPORTED_EXTENSION) };
             let may_answer = u16::try_from(number) == Ok(VOUCHERS) && functions.SSL_is_server(ssl) == 0;
             match connection::state(functions, ssl, index).filter(|_| may_answer) {
-                Some(State::Asked) if place != 0 => Err(SSL_AD_ILLEGAL_PARAMETER),
+                Some(State::Asked | State::Answered(_)) if place != 0 => Err(SSL_AD_ILLEGAL_PARAMETER),
                 Some(state @ State::Asked) => {
-                    *state = State::Answered(octets.to_vec());
-                    Ok(())
+                    let refusal = verify::refuse_broken(installation, judge, functions, ssl, octets);
+                    let refused = refusal.is_some();
+                    *state = refusal.map_or_else(|| State::Answered(octets.to_vec()), |it| State::Verified(Some(it)));
+                    if refused { Err(SSL_AD_DECODE_ERROR) } else { Ok(()) }
                 }
                 _ => Err(SSL_AD_UNSUPPORTED_EXTENSION),
             }
@@ -162,6 +165,9 @@ unsafe fn candidates(
     ssl: *mut SSL,
 ) -> Option<(*const c_uchar, usize)> {
     let Client::On(judge) = &installation.client else { return None };
+    if !judge.discloses() {
+        return None;
+    }
     // SAFETY: as the caller says.
     let identity = unsafe { references::of_connection(&installation.crypto, functions, ssl) };
     let octets = judge.candidates(&installation.log, &identity)?.into_boxed_slice();

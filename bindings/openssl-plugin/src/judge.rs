@@ -8,7 +8,7 @@ use mecai::AuthorityId;
 use mecai::Sha256;
 use mecai::authority_list::{Authority, ListKeys};
 use mecai::chain::Chain;
-use mecai::extension;
+use mecai::extension::{self, AnswerError};
 use mecai::host::Reference;
 use mecai::pick::{Pick, PickSecret};
 use mecai::policy::{AddressRule, Mode, Policy};
@@ -153,6 +153,11 @@ impl Judge {
             };
             self.memory.spool(&event, log);
         }
+    }
+
+    /// The refusal of an answer that breaks its syntax, where whatever else the handshake shows could not save it.
+    pub(crate) fn refuse_broken(&self, meant: &Identity<'_>, error: AnswerError) -> Option<Verdict> {
+        verify::refuse_broken(&self.policy, &meant.handshake(), error)
     }
 
     /// Whether a session that was marked for this reason may still be resumed with this server.

@@ -22,7 +22,17 @@ pub(crate) struct Identity<'a> {
 impl Identity<'_> {
     /// The name of the pick, of the log and of reports (spec 7).
     pub(crate) fn name(&self) -> Option<Reference<'_>> {
-        let handshake = Handshake {
+        self.handshake().name()
+    }
+
+    /// The same as text; empty if there is none.
+    pub(crate) fn title(&self) -> String {
+        self.name().map_or_else(String::new, |name| name.to_string())
+    }
+
+    /// A handshake of which nothing is known but who is meant.
+    pub(crate) fn handshake(&self) -> Handshake<'_> {
+        Handshake {
             own: OwnVerification::Refused,
             references: &self.references,
             sni: self.sni,
@@ -31,8 +41,7 @@ impl Identity<'_> {
             answer: None,
             remembered: false,
             now: UnixTime(0),
-        };
-        handshake.name()
+        }
     }
 }
 

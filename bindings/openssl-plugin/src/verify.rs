@@ -3,6 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
+use mecai::extension::read_bundles;
 use mecai::verdict::{Outcome, Verdict};
 
 use crate::certificates::Certificates;
@@ -56,8 +57,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
                 Client::On(judge) => judge_handshake(installation, judge, functions, ssl, store, answer.as_deref()),
                 Client::Broken(broken) => {
                     let meant = references::of_verification(crypto, functions, ssl, store);
-                    let name = meant.name().map_or_else(String::new, |name| name.to_string());
-                    let judged = Judged::new(Verdict::configuration(broken.problem.clone()), name, now());
+                    let judged = Judged::new(Verdict::configuration(broken.problem.clone()), meant.title(), now());
                     event::verdict(&installation.log, &judged.name, &judged.verdict, judged.at);
                     judged
                 }
@@ -74,6 +74,33 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             if is_refused { 0 } else { own }
         }
     })
+}
+
+/// The refusal of an answer that breaks its syntax, where that ends the handshake at once; then it has been told like
+/// any refusal. A program that does not verify decides for itself afterwards.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+pub(crate) unsafe fn refuse_broken(
+    installation: &Installation,
+    judge: &Judge,
+    functions: &Ssl,
+    ssl: *mut SSL,
+    answer: &[u8],
+) -> Option<Judged> {
+    let error = read_bundles(answer).err()?;
+    // SAFETY: as the caller says.
+    unsafe {
+        if functions.SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE {
+            return None;
+        }
+        let meant = references::of_connection(&installation.crypto, functions, ssl);
+        let refused = Judged::new(judge.refuse_broken(&meant, error)?, meant.title(), now());
+        event::verdict(&installation.log, &refused.name, &refused.verdict, refused.at);
+        installation.status.note_judged();
+        installation.errors.raise(&installation.crypto, refused.verdict.code(), &refused.verdict.to_string());
+        Some(refused)
+    }
 }
 
 /// # Safety
@@ -100,7 +127,7 @@ unsafe fn judge_handshake(
             now: now(),
         };
         let verdict = judge.judge(&installation.log, &shown);
-        let name = shown.name().map_or_else(String::new, |name| name.to_string());
+        let name = meant.title();
         event::verdict(&installation.log, &name, &verdict, shown.now);
         // A program that does not verify decides for itself afterwards: what it meets is worth no report.
         if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {

@@ -3,6 +3,7 @@
 
 mod client;
 mod daemons;
+mod hostile;
 mod loading;
 mod many;
 mod memory;
