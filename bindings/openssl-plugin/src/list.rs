@@ -1,8 +1,6 @@
 //! The authority list of this process: read at load, and again when its file has changed.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use mecai::authority_list::{AuthorityList, LIST_MAX, ListError, ListKeys};
 use mecai::state::State;
 
+use crate::files::read_at_most;
 use crate::log::{Level, Log};
 use crate::watch::{FileMark, Interval};
 
@@ -105,34 +104,4 @@ fn read(path: &Path, signatures: &Path, keys: &ListKeys, highest: u64) -> Result
     let json = read_at_most(path, LIST_MAX as u64 + 1).map_err(missing(path))?;
     let signatures = read_at_most(signatures, SIGNATURES_MAX).map_err(missing(signatures))?;
     AuthorityList::read(&json, &String::from_utf8_lossy(&signatures), keys, highest)
-}
-
-/// A named pipe in the file's place stops no handshake.
-fn read_at_most(path: &Path, octets: u64) -> io::Result<Vec<u8>> {
-    let mut contents = Vec::new();
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    file.take(octets).read_to_end(&mut contents)?;
-    Ok(contents)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::ffi::CString;
-    use std::sync::mpsc;
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_pipe_in_the_place_of_the_list_is_not_waited_for() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("list.json");
-        let name = CString::new(path.to_str().unwrap()).unwrap();
-        // SAFETY: the name ends with a NUL.
-        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-        let (done, result) = mpsc::channel();
-        std::thread::spawn(move || done.send(read_at_most(&path, 10).unwrap_or_default()));
-        assert_eq!(result.recv_timeout(Duration::from_secs(10)), Ok(Vec::new()));
-    }
 }

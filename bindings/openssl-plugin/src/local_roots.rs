@@ -5,11 +5,18 @@ use std::path::Path;
 use mecai::Sha256;
 use mecai::chain::spki_hash;
 
+use crate::files::read_at_most;
+
+/// More than the roots of any public list take.
+const ROOTS_MAX: u64 = 4 << 20;
+
 /// Why the roots cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootsError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    #[error("larger than {ROOTS_MAX} octets")]
+    TooLarge,
     #[error("not PEM: {0}")]
     Pem(#[from] pem::PemError),
     #[error("PEM block {number} is not a certificate")]
@@ -20,7 +27,11 @@ pub(crate) enum RootsError {
 
 /// The SPKI hashes of the certificates in a PEM file; text between them is skipped.
 pub(crate) fn read(path: &Path) -> Result<Vec<Sha256>, RootsError> {
-    let blocks = pem::parse_many(std::fs::read(path)?)?;
+    let octets = read_at_most(path, ROOTS_MAX + 1)?;
+    if octets.len() as u64 > ROOTS_MAX {
+        return Err(RootsError::TooLarge);
+    }
+    let blocks = pem::parse_many(octets)?;
     if blocks.is_empty() {
         return Err(RootsError::Empty);
     }
@@ -29,4 +40,27 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Sha256>, RootsError> {
         hash.ok_or(RootsError::NotACertificate { number: place + 1 })
     };
     blocks.iter().enumerate().map(hash).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::ffi::CString;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_program_waits_for_no_pipe_and_reads_no_endless_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        let name = CString::new(pipe.to_str().unwrap()).unwrap();
+        // SAFETY: the name ends with a NUL.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let (done, result) = mpsc::channel();
+        std::thread::spawn(move || done.send(read(&pipe)));
+        assert!(matches!(result.recv_timeout(Duration::from_secs(10)), Ok(Err(RootsError::Empty))));
+        assert!(matches!(read(Path::new("/dev/zero")), Err(RootsError::TooLarge)));
+    }
 }
