@@ -37,6 +37,17 @@ undocumented() {
     keys "$2" | while read -r key; do grep -q "^| \`$key\` |" "$1" || echo "$1: $key"; done
 }
 
+# untested SOURCE TESTS: the keys without a test that is named after them, `key_WORD_…`.
+untested() {
+    local names
+    names=$(git grep -hoE 'fn key_[a-z_]+\(' -- "$2")
+    # Longer keys first: a test of `authorities_keys` is none of `authorities`.
+    keys "$1" | sort -r | while read -r key; do
+        grep -q "fn key_${key}_" <<<"$names" || echo "$1: $key"
+        names=$(grep -v "fn key_${key}_" <<<"$names")
+    done
+}
+
 rule 'a test that is switched off' "$(git grep -nE '#\[ignore(\]| = "[^p])|pytest\.mark\.(skip|xfail)' -- '*.rs' '*.py')"
 rule 'a source file of more than 600 lines' \
     "$(git ls-files '*.rs' '*.py' '*.c' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 600')"
@@ -54,6 +65,8 @@ rule 'a configuration key without its row in its guide' \
     "$(undocumented docs/module.md bindings/openssl-plugin/src/config.rs
     undocumented docs/authority.md services/src/authority/config.rs
     undocumented docs/agent.md services/src/agent/config.rs)"
+rule 'a key of the module without a test in which a program does something else for it' \
+    "$(untested bindings/openssl-plugin/src/config.rs bindings/openssl-plugin/tests/programs/keys)"
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

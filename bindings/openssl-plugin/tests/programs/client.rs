@@ -12,12 +12,6 @@ fn world() -> (World, Site) {
     (world, site)
 }
 
-/// A server that shows one bundle.
-fn showing(world: &World, site: &Site, vouched: &Vouched<'_>, arguments: &[&str]) -> Server {
-    let info = world.serverinfo("info.pem", &answer(&[world.bundle(vouched)]));
-    world.server(site, &[&["-www", "-serverinfo", &info], arguments].concat())
-}
-
 const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];
 
 #[test]
@@ -25,7 +19,7 @@ fn a_server_with_vouchers_is_accepted_and_the_log_says_why() {
     let (world, site) = world();
     let config = world.write_config("client", &[]);
     for version in VERSIONS {
-        let server = showing(&world, &site, &Vouched::for_site(&site), &[version]);
+        let server = world.showing(&site, &Vouched::for_site(&site), &[version]);
         let curl = world.curl(&config, &server, &[]);
         assert_eq!(curl.status.code(), Some(0), "{version}: {}\n{}", said(&curl), world.log());
         let log = world.take_log();
@@ -77,7 +71,7 @@ except ssl.SSLCertVerificationError as error: print('refused', error.verify_code
         command.env("OPENSSL_CONF", &config).args(["-c", program, &world.path("root.pem")]);
         said(&command.arg(server.port.to_string()).arg(first).output().unwrap())
     };
-    let good = showing(&world, &site, &Vouched::for_site(&site), &[]);
+    let good = world.showing(&site, &Vouched::for_site(&site), &[]);
     let bare = world.server(&site, &["-www"]);
     for first in ["hashlib", "ssl"] {
         assert!(python(&good, first).contains("accepted TLSv1.3"), "{}", world.log());
@@ -100,7 +94,7 @@ fn each_wrong_voucher_has_its_code() {
         ("clock_behind", Vouched { produced_at: now().plus(1000), ..good.clone() }),
         ("suspicious_certificate", Vouched { authorities: 1, ..good }),
     ] {
-        let server = showing(&world, &site, &vouched, &[]);
+        let server = world.showing(&site, &vouched, &[]);
         assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(60), "{code}");
         let log = world.take_log();
         assert!(log.contains(&format!("refused {HOST}: {code}: ")), "{code}: {log}");
@@ -118,25 +112,10 @@ fn each_wrong_voucher_has_its_code() {
 }
 
 #[test]
-fn modes_let_through_what_they_say() {
-    let (world, site) = world();
-    let bare = world.server(&site, &["-www"]);
-    for (mode, status, word) in
-        [("require", 60, "refused"), ("opportunistic", 0, "unvouched"), ("observe", 0, "unvouched"), ("off", 0, "")]
-    {
-        let config = world.write_config("client", &[("mode", mode)]);
-        assert_eq!(world.curl(&config, &bare, &[]).status.code(), Some(status), "{mode}");
-        let log = world.take_log();
-        assert_eq!(log.contains("mecai: "), !word.is_empty(), "{log}");
-        assert!(log.contains(word), "{mode}: {log}");
-    }
-}
-
-#[test]
 fn the_programs_own_verdict_stays_its_own() {
     let (world, site) = world();
     let config = world.write_config("client", &[]);
-    let good = showing(&world, &site, &Vouched::for_site(&site), &[]);
+    let good = world.showing(&site, &Vouched::for_site(&site), &[]);
     // A chain that the program does not trust is refused by the program, as without the module.
     let untrusted =
         world.curl(&config, &good, &["--cacert", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/root.pem")]);
@@ -164,58 +143,24 @@ fn the_programs_own_verdict_stays_its_own() {
 }
 
 #[test]
-fn exemptions_roots_and_identities() {
+fn what_the_program_verifies_against_is_what_is_judged() {
     let (world, site) = world();
-    let bare = world.server(&site, &["-www"]);
-    for (key, value, code) in [
-        ("exempt", "*.shop.example, intra.example", "exempt_name"),
-        ("local_roots", &world.path("root.pem"), "exempt_local_root"),
-    ] {
-        let config = world.write_config("client", &[(key, value)]);
-        assert_eq!(world.curl(&config, &bare, &[]).status.code(), Some(0), "{key}");
-        assert!(world.take_log().contains(&format!("mecai: exempt {HOST}: {code}: not judged")), "{key}");
-    }
-    // A range is for addresses that the program meant, never for those that a name resolved to.
-    let config = world.write_config("client", &[("exempt", "127.0.0.0/8")]);
-    assert_eq!(world.curl(&config, &bare, &[]).status.code(), Some(60));
+    let config = world.write_config("client", &[]);
+    // Neither a host for verification nor SNI.
     let by_address = world.site("address", &["127.0.0.1"]);
     let server = world.server(&by_address, &["-www"]);
-    let s_client = world.s_client(&config, &server, &["-noservername", "-verify_ip", "127.0.0.1"]);
-    assert!(said(&s_client).contains("Verification: OK"), "{}", said(&s_client));
-    assert!(world.take_log().contains("exempt 127.0.0.1: exempt_address"));
-    // Neither a host for verification nor SNI.
     let nobody = said(&world.s_client(&config, &server, &["-noservername"]));
     assert!(nobody.contains("no_reference_identity"), "{nobody}");
     // What the program verifies against wins over the SNI.
-    let config = world.write_config("client", &[]);
-    let good = showing(&world, &site, &Vouched::for_site(&site), &[]);
+    let good = world.showing(&site, &Vouched::for_site(&site), &[]);
     let other = world.s_client(&config, &good, &["-servername", "other.example", "-verify_hostname", HOST]);
     assert!(said(&other).contains("Verification: OK"), "{}\n{}", said(&other), world.log());
 }
 
 #[test]
-fn addresses_are_compared_where_the_peer_is_known() {
-    let (world, site) = world();
-    let elsewhere = Vouched { address: "192.0.2.1".parse().unwrap(), ..Vouched::for_site(&site) };
-    let server = showing(&world, &site, &elsewhere, &[]);
-    let s_client = |config: &str| said(&world.s_client(config, &server, &["-servername", HOST]));
-    let note = world.write_config("note", &[]);
-    assert!(s_client(&note).contains("Verification: OK"));
-    assert!(world.take_log().contains("address_not_seen"));
-    let require = world.write_config("require", &[("addresses", "require")]);
-    assert!(s_client(&require).contains("saw this certificate at 127.0.0.1"));
-    assert!(world.take_log().contains("refused www.shop.example: address_not_seen"));
-    assert_eq!(world.curl(&require, &server, &[]).status.code(), Some(60), "curl hides its socket");
-    assert!(world.take_log().contains("refused www.shop.example: peer_unknown"));
-    let ignore = world.write_config("ignore", &[("addresses", "ignore")]);
-    assert!(s_client(&ignore).contains("Verification: OK"));
-    assert!(!world.take_log().contains("address_not_seen"));
-}
-
-#[test]
 fn a_list_that_cannot_be_used_refuses_with_its_code() {
     let (world, site) = world();
-    let good = showing(&world, &site, &Vouched::for_site(&site), &[]);
+    let good = world.showing(&site, &Vouched::for_site(&site), &[]);
     let refused = |config: &str, code: &str| {
         assert_eq!(world.curl(config, &good, &[]).status.code(), Some(60), "{code}");
         let log = world.take_log();
@@ -229,5 +174,4 @@ fn a_list_that_cannot_be_used_refuses_with_its_code() {
     world.write_list(4, now().plus(86_400));
     std::fs::write(world.path("list.json"), "{}").unwrap();
     refused(&config, "list_unsigned");
-    refused(&world.write_config("client", &[("authorities", "/no/such/list.json")]), "no_list");
 }

@@ -1,60 +1,9 @@
 //! How the module gets into a program, and what it does where it should do nothing.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::world::{HOST, Server, Vouched, World, answer, said};
-
-#[test]
-fn settings_that_cannot_be_read_refuse_clients_and_harm_no_server() {
-    let world = World::new();
-    let site = world.site("site", &[HOST]);
-    let info = world.serverinfo("info.pem", &answer(&[world.bundle(&Vouched::for_site(&site))]));
-    let good = world.server(&site, &["-www", "-serverinfo", &info]);
-    for (lines, problem) in [
-        (vec![("modus", "require")], "unknown key \"modus\""),
-        (vec![("mode", "strict")], "mode = strict: expected require, opportunistic, observe, off"),
-        (vec![("authorities", "")], "authorities is missing"),
-        (vec![("log", "/no/such/directory/log")], "log = /no/such/directory/log: No such file or directory"),
-    ] {
-        let config = world.write_config("client", &lines);
-        let curl = world.curl(&config, &good, &[]);
-        assert_eq!(curl.status.code(), Some(60), "{problem}");
-        let told = format!("{}{}", world.take_log(), said(&curl));
-        assert!(
-            told.contains("client handshakes are refused, servers show no vouchers: ") && told.contains(problem),
-            "{told}"
-        );
-        assert!(
-            told.contains(&format!("refused {HOST}: configuration: the configuration could not be read: ")),
-            "{told}"
-        );
-    }
-    for section in ["path = MODULE\nmode = require\nmode = \n", "path = MODULE\n"] {
-        let config =
-            world.write_section("client", &section.replace("MODULE", crate::world::module().to_str().unwrap()));
-        assert_eq!(world.curl(&config, &good, &[]).status.code(), Some(60), "{section}");
-    }
-    // The same file on a server: it serves, and says once what is wrong.
-    let config = world.write_config("server", &[("modus", "require")]);
-    let server = world.server_with(&site, &["-www"], Some(&config));
-    for _ in 0..3 {
-        let plain = world.curl("/dev/null", &server, &[]);
-        assert_eq!(plain.status.code(), Some(0), "{}", said(&plain));
-    }
-    assert_eq!(world.take_log().matches("unknown key \"modus\"").count(), 1);
-}
-
-#[test]
-fn excepted_programs_are_left_alone() {
-    let world = World::new();
-    let bare = world.server(&world.site("site", &[HOST]), &["-www"]);
-    let config = world.write_config("client", &[("except", "wget, curl")]);
-    assert_eq!(world.curl(&config, &bare, &[]).status.code(), Some(0));
-    assert_eq!(world.take_log(), "");
-    assert!(said(&world.s_client(&config, &bare, &["-servername", HOST])).contains("no_voucher"));
-}
 
 /// A client in C, linked in some way to OpenSSL: connects, verifies by `SSL_set1_host`, and prints what came of it.
 const CLIENT: &str = r#"
@@ -176,39 +125,4 @@ int main(void) {
     assert!(built.status.success(), "{}", said(&built));
     let output = Command::new(&program).env("OPENSSL_CONF", &config).output().unwrap();
     assert!(output.status.success(), "{:?} {}", output.status, said(&output));
-}
-
-/// A provider reads one fixed file, so the test gives the program an /etc of its own.
-#[test]
-fn a_provider_reads_its_own_file() {
-    let world = World::new();
-    let bare = world.server(&world.site("site", &[HOST]), &["-www"]);
-    let modules = world.directory.path().join("modules");
-    fs::create_dir(&modules).unwrap();
-    fs::copy(crate::world::module(), modules.join("mecai_openssl.so")).unwrap();
-    let etc = world.directory.path().join("mecai");
-    fs::create_dir(&etc).unwrap();
-    let client = |settings: &str| {
-        fs::write(etc.join("module.cnf"), settings).unwrap();
-        let mount =
-            if Path::new("/etc/mecai").exists() { "true" } else { "mount -t tmpfs none /etc && mkdir /etc/mecai" };
-        let script = format!(
-            "{mount} && mount --bind {} /etc/mecai && exec openssl s_client -provider-path {} -provider default -provider \
-             mecai_openssl -CAfile {} -verify_return_error -servername {HOST} -connect 127.0.0.1:{}",
-            etc.display(),
-            modules.display(),
-            world.path("root.pem"),
-            bare.port,
-        );
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]).env("OPENSSL_CONF", "/dev/null");
-        said(&command.stdin(std::process::Stdio::null()).output().unwrap())
-    };
-    let keys = format!("authorities = {}\nauthorities_keys = {}\n", world.path("list.json"), world.list_key);
-    let refused = client(&format!("[mecai]\n{keys}"));
-    assert!(refused.contains("no_voucher"), "{refused}");
-    let observed = client(&format!("[mecai]\nmode = observe\n{keys}"));
-    assert!(observed.contains("Verification: OK"), "{observed}");
-    let broken = client("[other]\nmode = off\n");
-    assert!(broken.contains("there is no section [mecai]"), "{broken}");
 }

@@ -2,14 +2,19 @@
 #![allow(clippy::unwrap_used)]
 
 mod client;
+mod client_hello;
 mod daemons;
 mod hostile;
+mod keys;
 mod loading;
 mod many;
 mod memory;
 mod module_file;
+mod overlay;
+mod provider;
 mod server;
 mod sessions;
+mod settings;
 mod told;
 mod unusual;
 mod world;

@@ -1,10 +1,6 @@
 //! Many handshakes in one process: nothing grows, nothing is lost.
 
-use std::fs;
 use std::process::Command;
-
-use mecai::chain::certificate_digest;
-use mecai::store::{Contents, Store, StoredBundle};
 
 use crate::world::{HOST, Vouched, World, said};
 
@@ -14,10 +10,7 @@ const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/handsh
 fn handshakes(count: u32, version: &str, under: &[&str]) -> String {
     let world = World::new();
     let site = world.site("site", &[HOST]);
-    fs::create_dir(world.path("vouchers")).unwrap();
-    let bundle = StoredBundle::from_der(&world.bundle(&Vouched::for_site(&site))).unwrap();
-    let contents = Contents::new(certificate_digest(&site.der), vec![bundle], None, vec![]).unwrap();
-    Store::new(world.path("vouchers")).write(&contents).unwrap();
+    world.store(&world.path("vouchers"), &site, &[world.bundle(&Vouched::for_site(&site))]);
     let keys = [("vouchers", world.path("vouchers")), ("state", world.path("state"))];
     let config = world.write_config("both", &keys.each_ref().map(|(key, value)| (*key, value.as_str())));
 

@@ -9,12 +9,8 @@ use std::time::{Duration, Instant};
 use mecai::report::Report;
 use mecai::time::UnixTime;
 
-use crate::world::{HOST, Server, Site, Vouched, World, answer, now, said};
-
-fn showing(world: &World, site: &Site, vouched: &Vouched<'_>) -> Server {
-    let info = world.serverinfo("info.pem", &answer(&[world.bundle(vouched)]));
-    world.server(site, &["-www", "-serverinfo", &info])
-}
+use crate::client_hello::our_extensions;
+use crate::world::{HOST, Server, Vouched, World, now, said};
 
 /// A client with a state directory, and these keys.
 fn with_state(world: &World, name: &str, lines: &[(&str, &str)]) -> String {
@@ -26,7 +22,7 @@ fn with_state(world: &World, name: &str, lines: &[(&str, &str)]) -> String {
 fn the_pick_has_a_secret_that_nobody_else_reads() {
     let world = World::new();
     let site = world.site("site", &[HOST]);
-    let server = showing(&world, &site, &Vouched::for_site(&site));
+    let server = world.showing(&site, &Vouched::for_site(&site), &[]);
     let config = with_state(&world, "client", &[]);
     assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(0), "{}", world.log());
     let log = world.take_log();
@@ -49,7 +45,7 @@ fn the_pick_has_a_secret_that_nobody_else_reads() {
 fn an_older_list_is_refused_by_every_later_process() {
     let world = World::new();
     let site = world.site("site", &[HOST]);
-    let server = showing(&world, &site, &Vouched::for_site(&site));
+    let server = world.showing(&site, &Vouched::for_site(&site), &[]);
     let config = with_state(&world, "client", &[]);
     world.write_list(7, now().plus(86_400));
     assert_eq!(world.curl(&config, &server, &[]).status.code(), Some(0));
@@ -76,7 +72,7 @@ for line in sys.stdin:
 fn a_new_list_is_seen_without_a_restart() {
     let world = World::new();
     let site = world.site("site", &[HOST]);
-    let server = showing(&world, &site, &Vouched::for_site(&site));
+    let server = world.showing(&site, &Vouched::for_site(&site), &[]);
     let config = with_state(&world, "client", &[]);
     world.write_list(1, UnixTime(now().0 - 1));
     let mut command = Command::new("python3");
@@ -124,13 +120,13 @@ fn a_site_that_promised_to_stay_must_in_opportunistic_mode() {
         let good = Vouched::for_site(&site);
         Vouched { stay, produced_at: good.produced_at.plus(later), ..good }
     };
-    assert_eq!(curl(&showing(&world, &site, &promise(None, 0))), Some(0));
+    assert_eq!(curl(&world.showing(&site, &promise(None, 0), &[])), Some(0));
     assert_eq!(curl(&bare), Some(0));
-    assert_eq!(curl(&showing(&world, &site, &promise(Some(7), 1))), Some(0));
+    assert_eq!(curl(&world.showing(&site, &promise(Some(7), 1), &[])), Some(0));
     world.take_log();
     assert_eq!(curl(&bare), Some(60), "{}", world.log());
     assert!(world.take_log().contains(&format!("refused {HOST}: no_voucher")));
-    assert_eq!(curl(&showing(&world, &site, &promise(Some(0), 2))), Some(0));
+    assert_eq!(curl(&world.showing(&site, &promise(Some(0), 2), &[])), Some(0));
     assert_eq!(curl(&bare), Some(0), "the promise was taken back");
 }
 
@@ -157,7 +153,7 @@ fn a_session_without_vouchers_ends_with_the_promise() {
     connect(&bare, &["-sess_out", &session]);
     assert!(connect(&bare, &["-sess_in", &session]).contains("Reused, "));
     let promise = Vouched { stay: Some(7), ..Vouched::for_site(&site) };
-    assert!(connect(&showing(&world, &site, &promise), &[]).contains("Verification: OK"));
+    assert!(connect(&world.showing(&site, &promise, &[]), &[]).contains("Verification: OK"));
     let judged = connect(&bare, &["-sess_in", &session]);
     assert!(judged.contains("no_voucher") && !judged.contains("Reused, "), "{judged}");
 }
@@ -175,11 +171,9 @@ fn evidence_is_kept_once_and_only_where_it_means_something() {
     assert_eq!(world.curl(&config, &bare, &[]).status.code(), Some(60));
     assert_eq!(reports().len(), 0, "no voucher is no evidence");
     let rogue = world.site("rogue", &[HOST]);
-    let stolen = showing(&world, &rogue, &Vouched::for_site(&site));
+    let stolen = world.showing(&rogue, &Vouched::for_site(&site), &[]);
     world.curl(&config, &stolen, &["--insecure"]);
-    let unreported = with_state(&world, "unreported", &[("reports", "off")]);
-    assert_eq!(world.curl(&unreported, &stolen, &[]).status.code(), Some(60));
-    assert_eq!(reports().len(), 0, "the program decides, or the configuration says off");
+    assert_eq!(reports().len(), 0, "the program decides");
     for _ in 0..2 {
         assert_eq!(world.curl(&config, &stolen, &[]).status.code(), Some(60));
     }
@@ -189,41 +183,14 @@ fn evidence_is_kept_once_and_only_where_it_means_something() {
     assert_eq!(report.bundles().len(), 1);
     // An address that nobody saw is accepted with a note and a report.
     let elsewhere = Vouched { address: "192.0.2.1".parse().unwrap(), ..Vouched::for_site(&site) };
-    let server = showing(&world, &site, &elsewhere);
+    let server = world.showing(&site, &elsewhere, &[]);
     assert!(said(&world.s_client(&config, &server, &["-servername", HOST])).contains("Verification: OK"));
     assert!(reports().iter().any(|report| report.code() == "address_not_seen"));
     assert_eq!(reports().len(), 2);
 }
 
-/// The numbers and contents of our extensions in the ClientHello that `s_client -msg` shows.
-fn our_extensions(said: &str) -> Vec<(u16, Vec<u8>)> {
-    let hex = said.split(", ClientHello\n").nth(1).unwrap().lines().take_while(|line| line.starts_with("    "));
-    let octets: Vec<u8> = hex.flat_map(str::split_whitespace).map(|hex| u8::from_str_radix(hex, 16).unwrap()).collect();
-    // Header, version and random; then session id, cipher suites and compression, each with its length.
-    let mut rest = &octets[4 + 2 + 32..];
-    for octets_of_length in [1, 2, 1] {
-        rest = split(rest, octets_of_length).1;
-    }
-    let (mut extensions, _) = split(rest, 2);
-    let mut ours = Vec::new();
-    while let Some((number, rest)) = extensions.split_first_chunk() {
-        let (contents, rest) = split(rest, 2);
-        let number = u16::from_be_bytes(*number);
-        if (0xFF4D..=0xFF50).contains(&number) {
-            ours.push((number, contents.to_vec()));
-        }
-        extensions = rest;
-    }
-    ours
-}
-
-fn split(octets: &[u8], octets_of_length: usize) -> (&[u8], &[u8]) {
-    let (length, rest) = octets.split_at(octets_of_length);
-    rest.split_at(length.iter().fold(0, |length, octet| length << 8 | usize::from(*octet)))
-}
-
 #[test]
-fn the_request_is_the_same_in_every_mode_and_names_the_pick_only_where_told() {
+fn the_request_is_the_same_in_every_mode() {
     let world = World::new();
     let server = world.server(&world.site("site", &[HOST]), &["-www"]);
     let request = |lines: &[(&str, &str)]| {
@@ -234,13 +201,4 @@ fn the_request_is_the_same_in_every_mode_and_names_the_pick_only_where_told() {
         assert_eq!(request(&[("mode", mode)]), [(0xFF4D, vec![])], "{mode}");
     }
     assert_eq!(request(&[("mode", "off")]), []);
-    for candidates in ["2", "4"] {
-        // The operators of this world have one authority each.
-        let disclosed = request(&[("disclose", "candidates"), ("candidates", candidates)]);
-        let [(0xFF4D, vouchers), (0xFF50, ids)] = &disclosed[..] else { panic!("{disclosed:?}") };
-        assert!(vouchers.is_empty());
-        let ids = mecai::extension::read_candidates(ids).unwrap();
-        assert_eq!(ids.len().to_string(), candidates);
-        assert!(ids.iter().all(|id| world.authorities.iter().any(|key| key.public_key().id() == id)));
-    }
 }

@@ -1,22 +1,14 @@
 //! Servers with the module: what they show, to whom, and that nothing else changes.
 
 use std::fs;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-use mecai::chain::certificate_digest;
-use mecai::store::{Contents, Store, StoredBundle};
 
 use crate::daemons::{Daemon, apache, certificate, certificate_and_key, haproxy, nginx};
 use crate::world::{HOST, Server, Site, Vouched, World, said};
 
 /// Puts the bundles of a certificate into the world's store.
 fn store(world: &World, site: &Site, bundles: &[Vec<u8>]) {
-    let directory = world.path("vouchers");
-    fs::create_dir_all(&directory).unwrap();
-    let bundles = bundles.iter().map(|bundle| StoredBundle::from_der(bundle).unwrap()).collect();
-    let contents = Contents::new(certificate_digest(&site.der), bundles, None, vec![]).unwrap();
-    Store::new(directory).write(&contents).unwrap();
+    world.store(&world.path("vouchers"), site, bundles);
 }
 
 fn config(world: &World) -> String {
@@ -74,10 +66,7 @@ fn a_new_file_is_shown_without_a_restart_and_a_ruined_one_is_not() {
 
 /// A connection to the daemon.
 fn s_client(world: &World, config: &str, daemon: &Daemon, arguments: &[&str]) -> String {
-    let mut command = Command::new("openssl");
-    command.env("OPENSSL_CONF", config).args(["s_client", "-verify_return_error", "-CAfile", &world.path("root.pem")]);
-    command.args(["-connect", &format!("127.0.0.1:{}", daemon.port)]).args(arguments);
-    said(&command.stdin(Stdio::null()).output().unwrap())
+    said(&world.s_client_to(config, daemon.port, arguments))
 }
 
 #[test]

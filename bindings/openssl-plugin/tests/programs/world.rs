@@ -15,13 +15,15 @@ use mecai::endorsement::{Evidence, Seen, endorse};
 use mecai::extension::write_bundles;
 use mecai::signature::SigningKey;
 use mecai::statement::{Proposal, Statement};
+use mecai::store::{Contents, Store, StoredBundle};
 use mecai::time::UnixTime;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use tempfile::TempDir;
 
 pub(crate) const HOST: &str = "www.shop.example";
-const COUNTRIES: [&str; 6] = ["DE", "FR", "US", "JP", "BR", "KE"];
+/// Country and region of each operator, unless a test says otherwise.
+const OPERATORS: [(&str, &str); 6] = [("DE", ""), ("FR", ""), ("US", ""), ("JP", ""), ("BR", ""), ("KE", "")];
 
 /// The module, built once by the script that builds the one that ships.
 pub(crate) fn module() -> &'static Path {
@@ -33,10 +35,11 @@ pub(crate) fn module() -> &'static Path {
     })
 }
 
-/// Six operators: the first owns the CA of the site, the others vouch.
+/// Six operators with an authority each: the first owns the CA of the site, the others vouch.
 pub(crate) struct World {
     pub(crate) directory: TempDir,
     pub(crate) authorities: Vec<SigningKey>,
+    operators: Vec<(&'static str, &'static str)>,
     pub(crate) list_key: String,
     signer: minisign::KeyPair,
     root_der: Vec<u8>,
@@ -53,6 +56,11 @@ pub(crate) struct Site {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with_operators(&OPERATORS)
+    }
+
+    /// A world with operators of these countries; their authorities look from the regions beside them.
+    pub(crate) fn with_operators(operators: &[(&'static str, &'static str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root_key = KeyPair::generate().unwrap();
         let mut root = CertificateParams::default();
@@ -62,10 +70,11 @@ impl World {
         fs::write(directory.path().join("root.pem"), root_certificate.pem()).unwrap();
         let signer = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
         let authorities =
-            COUNTRIES.iter().map(|_| SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()).collect();
+            operators.iter().map(|_| SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()).collect();
         let root_der = root_certificate.der().to_vec();
         let list_key = signer.pk.to_base64();
-        let world = Self { directory, authorities, list_key, signer, root_der, root, root_key };
+        let operators = operators.to_vec();
+        let world = Self { directory, authorities, operators, list_key, signer, root_der, root, root_key };
         world.write_list(1, now().plus(86_400));
         world.write_config("client", &[]);
         world
@@ -81,15 +90,16 @@ impl World {
         let operators: Vec<_> = self
             .authorities
             .iter()
-            .zip(COUNTRIES)
+            .zip(&self.operators)
             .enumerate()
-            .map(|(number, (key, country))| {
+            .map(|(number, (key, (country, region)))| {
+                let regions: Vec<_> = [region].into_iter().filter(|region| !region.is_empty()).collect();
                 let ca_key = if number == 0 { spki_hash(&self.root_der).unwrap() } else { [number as u8; 32] };
                 json!({
                     "id": format!("operator-{number}"), "name": format!("Operator {number}"), "country": country,
                     "ca_keys": [hex(&ca_key)],
                     "authorities": [{
-                        "public_key": key.public_key_base64(), "url": "https://va.example/", "regions": [],
+                        "public_key": key.public_key_base64(), "url": "https://va.example/", "regions": regions,
                         "valid_from": "2020-01-01T00:00:00Z", "valid_until": "2100-01-01T00:00:00Z",
                     }],
                 })
@@ -152,7 +162,7 @@ impl World {
         Site { certificate: certificate_path.into(), key: key_path.into(), der: certificate.der().to_vec() }
     }
 
-    /// A bundle by all authorities but the first operator's.
+    /// A bundle by the authorities that `vouched` names.
     pub(crate) fn bundle(&self, vouched: &Vouched<'_>) -> Vec<u8> {
         let proposal = Proposal {
             host: vouched.host,
@@ -166,12 +176,21 @@ impl World {
         let der = proposal.to_der().unwrap();
         let statement = Statement::from_der(&der).unwrap();
         let seen = Seen::from_indices([0]).unwrap();
-        let mut authorities: Vec<&SigningKey> = self.authorities.iter().skip(1).take(vouched.authorities).collect();
+        let mut authorities: Vec<&SigningKey> =
+            self.authorities.iter().skip(vouched.first).take(vouched.authorities).collect();
         authorities.sort_by_key(|key| *key.public_key().id());
         let endorsements: Vec<Vec<u8>> =
             authorities.iter().map(|key| endorse(key, &statement, seen, Evidence::Ocsp { age: 60 }).unwrap()).collect();
         let endorsements: Vec<&[u8]> = endorsements.iter().map(Vec::as_slice).collect();
         assemble(&der, &endorsements).unwrap()
+    }
+
+    /// Puts the bundles of a certificate into the store in this directory.
+    pub(crate) fn store(&self, directory: &str, site: &Site, bundles: &[Vec<u8>]) {
+        fs::create_dir_all(directory).unwrap();
+        let bundles = bundles.iter().map(|bundle| StoredBundle::from_der(bundle).unwrap()).collect();
+        let contents = Contents::new(certificate_digest(&site.der), bundles, None, vec![]).unwrap();
+        Store::new(directory).write(&contents).unwrap();
     }
 
     /// A serverinfo file (spec section 11) with this answer.
@@ -196,6 +215,12 @@ impl World {
         // Not removed: a process that runs on has it open.
         fs::write(self.path("log"), "").unwrap();
         log
+    }
+
+    /// A stock server that shows one bundle.
+    pub(crate) fn showing(&self, site: &Site, vouched: &Vouched<'_>, arguments: &[&str]) -> Server {
+        let info = self.serverinfo("info.pem", &answer(&[self.bundle(vouched)]));
+        self.server(site, &[&["-www", "-serverinfo", &info], arguments].concat())
     }
 
     /// A stock `openssl s_server` for `site`, with these further arguments; `-www` answers requests.
@@ -236,9 +261,14 @@ impl World {
 
     /// `openssl s_client -verify_return_error` with the module, to a server.
     pub(crate) fn s_client(&self, config: &str, server: &Server, arguments: &[&str]) -> Output {
+        self.s_client_to(config, server.port, arguments)
+    }
+
+    /// The same, to whatever listens on this port.
+    pub(crate) fn s_client_to(&self, config: &str, port: u16, arguments: &[&str]) -> Output {
         let mut command = Command::new("openssl");
         command.env("OPENSSL_CONF", config).args(["s_client", "-verify_return_error", "-CAfile"]);
-        command.arg(self.path("root.pem")).arg("-connect").arg(format!("127.0.0.1:{}", server.port)).args(arguments);
+        command.arg(self.path("root.pem")).arg("-connect").arg(format!("127.0.0.1:{port}")).args(arguments);
         command.stdin(Stdio::null()).output().unwrap()
     }
 }
@@ -252,6 +282,9 @@ pub(crate) struct Vouched<'a> {
     pub(crate) produced_at: UnixTime,
     pub(crate) lifetime: u64,
     pub(crate) stay: Option<u8>,
+    /// The number of the first authority that vouches; 0 is that of the site's own CA.
+    pub(crate) first: usize,
+    /// How many vouch.
     pub(crate) authorities: usize,
 }
 
@@ -265,6 +298,7 @@ impl<'a> Vouched<'a> {
             produced_at: UnixTime(now().0 - 120),
             lifetime: 3600,
             stay: None,
+            first: 1,
             authorities: 5,
         }
     }
