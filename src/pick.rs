@@ -40,6 +40,27 @@ impl PickSecret {
     }
 }
 
+/// Why a machine has no id that a pick may rest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoMachineId {
+    /// The file holds nothing.
+    #[error("is empty")]
+    Empty,
+    /// systemd's mark in an image whose machines have not started yet: the text is the same in all of them.
+    #[error("says \"uninitialized\": it is that of an image, not of a machine")]
+    Image,
+}
+
+/// The text of `/etc/machine-id`, if it tells this machine from others.
+pub fn machine_id(text: &str) -> Result<&str, NoMachineId> {
+    match text.trim() {
+        "" => Err(NoMachineId::Empty),
+        "uninitialized" => Err(NoMachineId::Image),
+        id => Ok(id),
+    }
+}
+
 /// The picked operators of one handshake, best rank first.
 #[derive(Clone, Copy, Debug)]
 pub struct Pick {
@@ -204,5 +225,12 @@ mod tests {
         ] {
             assert_eq!(registrable_domain(name, &mut [0; HOST_MAX]), domain.as_bytes(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_machine_without_an_id_of_its_own() {
+        assert_eq!(machine_id("0123456789abcdef\n"), Ok("0123456789abcdef"));
+        assert_eq!(machine_id(" \n"), Err(NoMachineId::Empty));
+        assert_eq!(machine_id("uninitialized\n"), Err(NoMachineId::Image));
     }
 }

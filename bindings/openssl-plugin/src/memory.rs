@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mecai::pick::PickSecret;
+use mecai::pick::{PickSecret, machine_id};
 use mecai::report::{Event, Report};
 use mecai::state::{Memory as Promised, Spooled, State, StateError};
 use mecai::time::UnixTime;
@@ -36,17 +36,15 @@ impl Memory {
     pub(crate) fn secret(&self, log: &Log) -> Option<PickSecret> {
         let state = self.state.as_ref()?;
         let secret = state.secret().map_err(|error| tell(log, "picks have no secret", &error)).ok()?;
-        match std::fs::read_to_string(MACHINE_ID) {
-            Ok(id) if !id.trim().is_empty() => Some(PickSecret::new(&secret, &id)),
-            Ok(_) => {
-                log.event(Level::Warning, format_args!("picks have no secret: {MACHINE_ID} is empty"));
-                None
-            }
-            Err(error) => {
-                log.event(Level::Warning, format_args!("picks have no secret: {MACHINE_ID}: {error}"));
-                None
-            }
-        }
+        let secret =
+            std::fs::read_to_string(MACHINE_ID).map_err(|error| format!("cannot be read: {error}")).and_then(|text| {
+                match machine_id(&text) {
+                    Ok(id) => Ok(PickSecret::new(&secret, id)),
+                    Err(problem) => Err(problem.to_string()),
+                }
+            });
+        let tell = |problem| log.event(Level::Warning, format_args!("picks have no secret: {MACHINE_ID} {problem}"));
+        secret.map_err(tell).ok()
     }
 
     /// Whether this host has promised to go on showing vouchers.

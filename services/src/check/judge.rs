@@ -8,7 +8,7 @@ use mecai::bundle::Bundle;
 use mecai::chain::Chain;
 use mecai::extension;
 use mecai::host::Reference;
-use mecai::pick::{Pick, PickSecret};
+use mecai::pick::{Pick, PickSecret, machine_id};
 use mecai::policy::Policy;
 use mecai::report::{self, Event, Report};
 use mecai::state::{Spooled, State};
@@ -181,9 +181,7 @@ impl Problems {
 fn read_secret(state: &State) -> Result<PickSecret, String> {
     const MACHINE_ID: &str = "/etc/machine-id";
     let id = std::fs::read_to_string(MACHINE_ID).map_err(|error| format!("{MACHINE_ID}: {error}"))?;
-    if id.trim().is_empty() {
-        return Err(format!("{MACHINE_ID} is empty"));
-    }
+    let id = machine_id(&id).map_err(|problem| format!("{MACHINE_ID} {problem}"))?;
     let secret = state.secret().map_err(|error| error.to_string())?;
-    Ok(PickSecret::new(&secret, &id))
+    Ok(PickSecret::new(&secret, id))
 }

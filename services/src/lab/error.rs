@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mecai::pick::NoMachineId;
+
 /// Why the lab could not do what it was asked to do. [`Error::code`] is stable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -81,11 +83,13 @@ pub enum Error {
         /// How many there can be.
         most: usize,
     },
-    /// The machine has no id.
-    #[error("{} is empty, and clients draw their picks by it: run systemd-machine-id-setup, or dbus-uuidgen --ensure={}", path.display(), path.display())]
+    /// The machine has no id of its own.
+    #[error("{} {problem}; clients draw their picks by it: run systemd-machine-id-setup, or dbus-uuidgen --ensure={}", path.display(), path.display())]
     NoMachineId {
         /// The file.
         path: PathBuf,
+        /// What is wrong with it.
+        problem: NoMachineId,
     },
     /// The module is not there.
     #[error("there is no module {}: build it (bindings/openssl-plugin/link.sh), or name it by --module", path.display())]

@@ -10,6 +10,7 @@ use mecai::report::Report;
 use mecai::time::UnixTime;
 
 use crate::client_hello::our_extensions;
+use crate::overlay::Overlay;
 use crate::world::{HOST, Server, Vouched, World, now, said};
 
 /// A client with a state directory, and these keys.
@@ -39,6 +40,31 @@ fn the_pick_has_a_secret_that_nobody_else_reads() {
     let log = world.take_log();
     assert!(log.contains("picks have no secret: ") && log.contains("0644") && log.contains("no_secret"), "{log}");
     assert_eq!(fs::read(&secret).unwrap(), before);
+}
+
+/// Machines made of one image would draw the same picks.
+#[test]
+fn a_machine_without_an_id_of_its_own_has_no_secret() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    let server = world.showing(&site, &Vouched::for_site(&site), &[]);
+    let config = with_state(&world, "client", &[]);
+    let etc = Overlay::over(&world, "/etc");
+    for (id, problem) in [
+        ("0123456789abcdef0123456789abcdef\n", ""),
+        ("uninitialized\n", "/etc/machine-id says \"uninitialized\""),
+        ("\n", "/etc/machine-id is empty"),
+    ] {
+        fs::write(etc.file("machine-id"), id).unwrap();
+        let mut command = etc.command("openssl");
+        command.args(["s_client", "-verify_return_error", "-servername", HOST, "-CAfile", &world.path("root.pem")]);
+        command.args(["-connect", &format!("127.0.0.1:{}", server.port)]).env("OPENSSL_CONF", &config);
+        let output = said(&command.stdin(Stdio::null()).output().unwrap());
+        assert!(output.contains("Verification: OK"), "{id}: {output}");
+        let log = world.take_log();
+        assert_eq!(log.contains("no_secret"), !problem.is_empty(), "{id}: {log}");
+        assert!(problem.is_empty() || log.contains(&format!("picks have no secret: {problem}")), "{log}");
+    }
 }
 
 #[test]

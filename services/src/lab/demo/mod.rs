@@ -21,6 +21,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
+use mecai::pick::machine_id;
+
 use self::attacker::Attacker;
 use self::client::{Client, Configuration};
 use self::failure::Failure;
@@ -146,7 +148,7 @@ fn set_up<'o>(told: &Demo, mut story: Story<'o>) -> Result<Stage<'o>, Error> {
 fn check_machine_id() -> Result<(), Error> {
     let path = Path::new(MACHINE_ID);
     let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
-    if text.trim().is_empty() { Err(Error::NoMachineId { path: path.to_path_buf() }) } else { Ok(()) }
+    machine_id(&text).map(|_| ()).map_err(|problem| Error::NoMachineId { path: path.to_path_buf(), problem })
 }
 
 impl Stage<'_> {
