@@ -9,17 +9,23 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
+use crate::schedule::point;
+
 /// Puts `octets` in the place of whatever file has this path. Temporary file, sync, rename, sync of the directory.
 pub fn replace(path: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
     let directory = directory_of(path)?;
-    temporary(directory, octets, mode)?.persist(path).map_err(|error| error.error)?;
+    let file = temporary(directory, octets, mode)?;
+    point();
+    file.persist(path).map_err(|error| error.error)?;
     sync(directory)
 }
 
 /// The same, but only where no file has this path yet; says whether it was written.
 pub(crate) fn create(path: &Path, octets: &[u8], mode: u32) -> io::Result<bool> {
     let directory = directory_of(path)?;
-    match temporary(directory, octets, mode)?.persist_noclobber(path) {
+    let file = temporary(directory, octets, mode)?;
+    point();
+    match file.persist_noclobber(path) {
         Ok(_) => sync(directory).map(|()| true),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error.error),
@@ -28,6 +34,7 @@ pub(crate) fn create(path: &Path, octets: &[u8], mode: u32) -> io::Result<bool> 
 
 /// Takes a file away; one that is not there is no error.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    point();
     match fs::remove_file(path) {
         Ok(()) => sync(directory_of(path)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -37,6 +44,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 
 /// Opens a file for reading; a named pipe in its place does not block.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
+    point();
     OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)
 }
 
@@ -48,6 +56,7 @@ pub(crate) fn read(file: File, most: usize) -> io::Result<Vec<u8>> {
 }
 
 fn temporary(directory: &Path, octets: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    point();
     let mut file = tempfile::Builder::new().prefix(".mecai-").suffix(".new").tempfile_in(directory)?;
     file.write_all(octets)?;
     // Not by creation: the umask of an agent must not decide whether a server may read its vouchers.

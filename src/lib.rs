@@ -30,6 +30,7 @@ pub mod verdict;
 pub mod verify;
 
 mod octets;
+mod schedule;
 mod sealed;
 
 /// SHA-256 of something: of a certificate, of a SubjectPublicKeyInfo, of a statement.

@@ -20,6 +20,7 @@ pub use self::error::{StateCause, StateError};
 pub use self::hosts::{HOSTS_PER_DOMAIN, Memory, Promise};
 pub use self::reports::{REPORTS_MAX, REPORTS_OCTETS_MAX, Spooled};
 use crate::durable;
+use crate::schedule::{point, sleep};
 
 /// A user's directory. It holds nothing open: every call looks at the files anew, so a process may change its user or
 /// its root directory between two calls.
@@ -42,6 +43,7 @@ impl State {
 
     /// Whether the directory is there; an error if another user could look into it or write to it.
     fn exists(&self) -> Result<bool, StateError> {
+        point();
         let metadata = match fs::metadata(&self.directory) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -61,6 +63,7 @@ impl State {
         let above = self.directory.parent().map_or(Ok(()), fs::create_dir_all);
         above.map_err(|error| StateCause::NotWritten(error).at(&self.directory))?;
         for directory in [&self.directory, below] {
+            point();
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -78,9 +81,10 @@ impl State {
         let failed = |error| StateCause::NotWritten(error).at(&self.directory);
         let directory = File::open(&self.directory).map_err(failed)?;
         for _ in 0..ATTEMPTS {
+            point();
             match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Lock(directory)),
-                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => std::thread::sleep(PAUSE),
+                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => sleep(PAUSE),
                 Err(error) => return Err(failed(error.into())),
             }
         }
@@ -127,5 +131,7 @@ fn decimal(text: &str) -> Option<u64> {
     (number.to_string() == text).then_some(number)
 }
 
+#[cfg(test)]
+mod models;
 #[cfg(test)]
 mod tests;

@@ -94,4 +94,6 @@ fn read_file(path: &Path, certificate: &Sha256) -> Result<Contents, StoreCause> 
 }
 
 #[cfg(test)]
+mod models;
+#[cfg(test)]
 mod tests;

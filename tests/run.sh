@@ -46,13 +46,14 @@ services() { cargo test --locked --no-fail-fast --package mecai-services; }
 tree() { tests/tree.sh; }
 
 # What takes long, besides. The tests are in the dev profile, as those above have built it; what they test is the release.
+models() { cargo test --locked --package mecai --lib -- --ignored; }
 memory() { cargo test --locked --package mecai-openssl -- --ignored; }
 nginx() { cargo test --locked --package mecai-services --test long_nginx -- --ignored --nocapture; }
 demo() { target/release/mecai lab demo --module target/release/mecai_openssl.so; }
 
 stages=("$@")
 [ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module services)
-[ "${stages[*]}" != long ] || stages=(memory nginx demo)
+[ "${stages[*]}" != long ] || stages=(models memory nginx demo)
 for one in "${stages[@]}"; do stage "$one" "$one"; done
 
 printf '%s passed, %s failed\n' "$passed" "$failed"

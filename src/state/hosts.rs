@@ -9,6 +9,7 @@ use super::{State, decimal, read_text};
 use crate::durable;
 use crate::host::{HOST_MAX, is_host};
 use crate::pick::registrable_domain;
+use crate::schedule::point;
 use crate::statement::{LIFETIME_MAX, STAY_MAX};
 use crate::time::UnixTime;
 use crate::verdict::Stay;
@@ -157,6 +158,7 @@ impl std::fmt::Display for Record {
 fn tidy(domain: &Path, own: &Path, now: UnixTime) -> Result<usize, StateError> {
     let unreadable = |error: io::Error| StateCause::Unreadable(error).at(domain);
     let mut remembered = 0;
+    point();
     for entry in fs::read_dir(domain).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         match Record::read(&path) {

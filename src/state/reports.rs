@@ -8,6 +8,7 @@ use super::State;
 use super::error::{StateCause, StateError};
 use crate::durable;
 use crate::report::{Report, file_name};
+use crate::schedule::point;
 
 /// The most reports that are kept.
 pub const REPORTS_MAX: usize = 1_000;
@@ -34,6 +35,7 @@ impl State {
         let path = directory.join(file_name(&octets));
         let _lock = self.lock()?;
         let unreadable = |error: io::Error| StateCause::Unreadable(error).at(&directory);
+        point();
         if fs::exists(&path).map_err(unreadable)? {
             return Ok(Spooled::Known);
         }
@@ -53,6 +55,7 @@ const DIRECTORY: &str = "reports";
 
 /// Files and octets. What a writer left behind that was killed counts, too.
 fn used(directory: &Path) -> io::Result<(usize, u64)> {
+    point();
     let (mut count, mut size) = (0, 0_u64);
     for entry in fs::read_dir(directory)? {
         // A file that was submitted and taken away meanwhile takes no place.

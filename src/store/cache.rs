@@ -6,15 +6,14 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use arc_swap::ArcSwap;
+use std::sync::atomic::Ordering;
 
 use super::answers::Answers;
 use super::error::{StoreCause, StoreError};
 use super::file::Contents;
 use super::{Store, read_file};
 use crate::Sha256;
+use crate::schedule::{ArcSwap, AtomicU64, point};
 use crate::time::UnixTime;
 
 /// A file is looked at once in so many seconds at most.
@@ -150,6 +149,7 @@ impl Entry {
 
     fn look(&self, now: UnixTime, report: impl FnOnce(&StoreError)) {
         let before = self.loaded.load();
+        point();
         let mut seen = match fs::metadata(&self.path) {
             Ok(metadata) => Seen::file(&metadata),
             Err(error) => Seen::failed(&error),
@@ -172,9 +172,9 @@ impl Entry {
                 }
             }
         }
-        let after = Loaded::new(seen, contents, now);
-        // A look that took so long that another one overtook it is dropped.
-        self.loaded.compare_and_swap(&*before, Arc::new(after));
+        let after = Arc::new(Loaded::new(seen, contents, now));
+        // A look that took so long that another one overtook it is dropped; that answers ended meanwhile is no look.
+        self.loaded.rcu(|current| Arc::clone(if current.is_of_same_look(&before) { &after } else { current }));
     }
 }
 
@@ -182,6 +182,11 @@ impl Loaded {
     fn new(seen: Seen, contents: Option<Arc<Contents>>, now: UnixTime) -> Self {
         let answers = contents.as_ref().map_or_else(|| Answers::none(now), |contents| Answers::build(contents, now));
         Self { seen, contents, answers }
+    }
+
+    /// Whether nothing but the answers is another.
+    fn is_of_same_look(&self, other: &Self) -> bool {
+        self.seen == other.seen && self.contents.as_ref().map(Arc::as_ptr) == other.contents.as_ref().map(Arc::as_ptr)
     }
 
     fn rebuilt(&self, now: UnixTime) -> Self {

@@ -15,8 +15,8 @@ use crate::statement::{DecodeError, Proposal, Statement};
 use crate::time::UnixTime;
 use crate::{octets, sealed};
 
-const NOW: UnixTime = UnixTime(1_795_478_400);
-const CERTIFICATE: Sha256 = [7; 32];
+pub(super) const NOW: UnixTime = UnixTime(1_795_478_400);
+pub(super) const CERTIFICATE: Sha256 = [7; 32];
 
 fn statement(host: &str, port: u16, certificate: Sha256, produced_at: UnixTime) -> Vec<u8> {
     let addresses = ["192.0.2.1".parse().unwrap()];
@@ -25,7 +25,12 @@ fn statement(host: &str, port: u16, certificate: Sha256, produced_at: UnixTime) 
 }
 
 /// A bundle by the authorities with these numbers. Nothing here checks a signature, so one octet is enough of one.
-fn bundle(host: &str, port: u16, produced_at: UnixTime, authorities: impl IntoIterator<Item = u16>) -> StoredBundle {
+pub(super) fn bundle(
+    host: &str,
+    port: u16,
+    produced_at: UnixTime,
+    authorities: impl IntoIterator<Item = u16>,
+) -> StoredBundle {
     bundle_for(CERTIFICATE, host, port, produced_at, authorities)
 }
 
@@ -53,7 +58,7 @@ fn authorities(bundle: &StoredBundle) -> Vec<AuthorityId> {
     Bundle::from_der(bundle.der()).unwrap().endorsements().map(|endorsement| *endorsement.authority()).collect()
 }
 
-fn contents(bundles: Vec<StoredBundle>) -> Contents {
+pub(super) fn contents(bundles: Vec<StoredBundle>) -> Contents {
     Contents::new(CERTIFICATE, bundles, None, Vec::new()).unwrap()
 }
 
@@ -87,7 +92,7 @@ fn code(cause: StoreCause) -> &'static str {
 }
 
 /// The hosts, ports and times of an answer's bundles.
-fn shown(answer: Option<&[u8]>) -> Vec<(String, u16, u64)> {
+pub(super) fn shown(answer: Option<&[u8]>) -> Vec<(String, u16, u64)> {
     let Some(answer) = answer else { return Vec::new() };
     assert!(answer.len() <= ANSWER_MAX);
     let read = |der| StoredBundle::from_der(der).unwrap();
