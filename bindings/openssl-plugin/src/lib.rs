@@ -30,6 +30,7 @@ mod object;
 mod openssl;
 mod peer;
 mod references;
+mod schedule;
 mod section;
 mod session;
 mod status;

@@ -4,13 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::Guard;
 use mecai::authority_list::{AuthorityList, LIST_MAX, ListError, ListKeys};
 use mecai::state::State;
 
 use crate::files::read_at_most;
 use crate::log::{Level, Log};
-use crate::watch::{FileMark, Interval};
+use crate::schedule::ArcSwap;
+use crate::watch::{FileMark, Interval, LOOK_EVERY};
 
 /// More than the signatures of any list.
 const SIGNATURES_MAX: u64 = 1 << 20;
@@ -42,7 +43,7 @@ impl WatchedList {
             path,
             keys,
             state,
-            interval: Interval::default(),
+            interval: Interval::of(LOOK_EVERY),
             current: ArcSwap::from_pointee(Current {
                 list: Err(ListError::Missing("not read yet".to_owned())),
                 marks: [FileMark::Absent; 2],
@@ -59,7 +60,9 @@ impl WatchedList {
         if self.interval.is_over() {
             let (before, marks) = (self.current.load(), self.marks());
             if marks != before.marks {
-                self.current.store(Arc::new(Current { marks, list: self.read_again(&before.list, log) }));
+                let after = Current { marks, list: self.read_again(&before.list, log) };
+                // A look that took so long that another one overtook it is dropped.
+                self.current.compare_and_swap(&*before, Arc::new(after));
             }
         }
         self.current.load()
@@ -105,3 +108,7 @@ fn read(path: &Path, signatures: &Path, keys: &ListKeys, highest: u64) -> Result
     let signatures = read_at_most(signatures, SIGNATURES_MAX).map_err(missing(signatures))?;
     AuthorityList::read(&json, &String::from_utf8_lossy(&signatures), keys, highest)
 }
+
+#[cfg(test)]
+#[path = "list_model.rs"]
+mod model;

@@ -3,29 +3,31 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use crate::schedule::{AtomicU64, point};
+
 /// A file is looked at at most once in so many seconds.
-const SECONDS: u64 = 5;
+pub(crate) const LOOK_EVERY: u64 = 5;
 
 /// When a file was looked at last. Many threads may ask at once; one of them is told to look.
 #[derive(Debug)]
 pub(crate) struct Interval {
+    length: u64,
     next: AtomicU64,
 }
 
-impl Default for Interval {
-    fn default() -> Self {
-        Self { next: AtomicU64::new(seconds() + SECONDS) }
-    }
-}
-
 impl Interval {
+    /// Begins now, and is over after so many seconds.
+    pub(crate) fn of(length: u64) -> Self {
+        Self { length, next: AtomicU64::new(seconds() + length) }
+    }
+
     /// Whether the caller is the one to look now.
     pub(crate) fn is_over(&self) -> bool {
         let (now, next) = (seconds(), self.next.load(Ordering::Relaxed));
-        now >= next && self.next.compare_exchange(next, now + SECONDS, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        now >= next && self.next.compare_exchange(next, now + self.length, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -47,6 +49,7 @@ pub(crate) enum FileMark {
 impl FileMark {
     /// One look at the file.
     pub(crate) fn of(path: &Path) -> Self {
+        point();
         match path.metadata() {
             Ok(file) => Self::Present(file.dev(), file.ino(), file.len(), file.ctime(), file.ctime_nsec()),
             Err(_) => Self::Absent,
