@@ -1,9 +1,11 @@
 //! The module in stock programs: every test runs real ones against each other.
 #![allow(clippy::unwrap_used)]
 
+mod bundles;
 mod client;
 mod client_hello;
 mod daemons;
+mod handshakes;
 mod hostile;
 mod keys;
 mod loading;

@@ -7,11 +7,12 @@ use crate::daemons::{Daemon, apache, certificate, certificate_and_key, haproxy, 
 use crate::world::{HOST, Server, Site, Vouched, World, said};
 
 /// Puts the bundles of a certificate into the world's store.
-fn store(world: &World, site: &Site, bundles: &[Vec<u8>]) {
+pub(crate) fn store(world: &World, site: &Site, bundles: &[Vec<u8>]) {
     world.store(&world.path("vouchers"), site, bundles);
 }
 
-fn config(world: &World) -> String {
+/// Shows what is in the store.
+pub(crate) fn config(world: &World) -> String {
     world.write_config("server", &[("role", "server"), ("vouchers", &world.path("vouchers"))])
 }
 
@@ -65,7 +66,7 @@ fn a_new_file_is_shown_without_a_restart_and_a_ruined_one_is_not() {
 }
 
 /// A connection to the daemon.
-fn s_client(world: &World, config: &str, daemon: &Daemon, arguments: &[&str]) -> String {
+pub(crate) fn s_client(world: &World, config: &str, daemon: &Daemon, arguments: &[&str]) -> String {
     said(&world.s_client_to(config, daemon.port, arguments))
 }
 

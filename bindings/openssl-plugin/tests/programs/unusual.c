@@ -1,5 +1,5 @@
 /* A client that does something unusual, and its server, in one process. Prints what came of it.
-   usage: unusual retry|renegotiate|tolerant ROOT CERTIFICATE KEY */
+   usage: unusual retry|renegotiate|tolerant|later ROOT CERTIFICATE KEY */
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,9 +29,15 @@ int main(int argc, char **argv) {
     if (!SSL_CTX_use_certificate_chain_file(server, argv[3]) ||
         !SSL_CTX_use_PrivateKey_file(server, argv[4], SSL_FILETYPE_PEM))
         return 3;
-    int renegotiates = strcmp(kind, "renegotiate") == 0;
+    int renegotiates = strcmp(kind, "renegotiate") == 0, later = strcmp(kind, "later") == 0;
     if (renegotiates) SSL_CTX_set_max_proto_version(client, TLS1_2_VERSION);
-    else SSL_CTX_set_verify(client, SSL_VERIFY_PEER, strcmp(kind, "retry") == 0 ? think : tolerate);
+    else SSL_CTX_set_verify(client, SSL_VERIFY_PEER, later ? NULL : strcmp(kind, "retry") == 0 ? think : tolerate);
+    if (later) {
+        SSL_CTX_set_post_handshake_auth(client, 1);
+        SSL_CTX_use_certificate_file(client, argv[3], SSL_FILETYPE_PEM);
+        SSL_CTX_use_PrivateKey_file(client, argv[4], SSL_FILETYPE_PEM);
+        SSL_CTX_load_verify_locations(server, argv[2], NULL);
+    }
     SSL *asks = SSL_new(client), *answers = SSL_new(server);
     BIO *one, *other;
     BIO_new_bio_pair(&one, 0, &other, 0);
@@ -55,6 +61,19 @@ int main(int argc, char **argv) {
             SSL_read(asks, &octet, 1), SSL_read(answers, &octet, 1);
         SSL_write(answers, "x", 1);
         printf("%s\n", SSL_read(asks, &octet, 1) == 1 ? "renegotiated" : "broken");
+    }
+    if (later && asked == 1) {
+        char octet;
+        SSL_set_verify(answers, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        if (!SSL_verify_client_post_handshake(answers)) return 4;
+        SSL_do_handshake(answers);
+        SSL_read(asks, &octet, 1);
+        SSL_read(answers, &octet, 1);
+        SSL_write(answers, "x", 1);
+        X509 *shown = SSL_get_peer_certificate(answers);
+        printf("%s %ld\n", SSL_read(asks, &octet, 1) == 1 && shown != NULL ? "asked later" : "broken",
+               SSL_get_verify_result(answers));
+        X509_free(shown);
     }
     return 0;
 }

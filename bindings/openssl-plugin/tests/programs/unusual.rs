@@ -89,3 +89,19 @@ fn a_program_that_overrules_its_own_verification_is_not_silent() {
     run(&world, &config, "renegotiate", OTHER_ROOT, &bare);
     assert_eq!(world.take_log(), "");
 }
+
+/// The client shows the site's certificate too: the server, which has the module for both sides, does not judge it.
+#[test]
+fn a_client_that_is_asked_for_its_certificate_later_was_judged_before() {
+    let (world, site, bare) = world();
+    let root = world.path("root.pem");
+    for (mode, site, outcome) in [
+        ("require", &site, "connected 0\nasked later 0\n"),
+        ("require", &bare, "refused 50\n"),
+        ("observe", &bare, "connected 0\nasked later 0\n"),
+    ] {
+        assert_eq!(run(&world, &config(&world, &[("mode", mode)]), "later", &root, site), outcome, "{}", world.log());
+        let log = world.take_log();
+        assert_eq!(log.lines().count(), 1, "{log}");
+    }
+}

@@ -166,7 +166,7 @@ impl World {
     pub(crate) fn bundle(&self, vouched: &Vouched<'_>) -> Vec<u8> {
         let proposal = Proposal {
             host: vouched.host,
-            port: 443,
+            port: vouched.port,
             addresses: &[vouched.address],
             certificate: certificate_digest(vouched.certificate),
             produced_at: vouched.produced_at,
@@ -277,6 +277,7 @@ impl World {
 #[derive(Clone)]
 pub(crate) struct Vouched<'a> {
     pub(crate) host: &'a str,
+    pub(crate) port: u16,
     pub(crate) address: IpAddr,
     pub(crate) certificate: &'a [u8],
     pub(crate) produced_at: UnixTime,
@@ -293,6 +294,7 @@ impl<'a> Vouched<'a> {
     pub(crate) fn for_site(site: &'a Site) -> Self {
         Self {
             host: HOST,
+            port: 443,
             address: "127.0.0.1".parse().unwrap(),
             certificate: &site.der,
             produced_at: UnixTime(now().0 - 120),
