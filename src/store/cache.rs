@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::answers::Answers;
 use super::error::{StoreCause, StoreError};
@@ -26,19 +26,26 @@ pub struct Cache {
     capacity: usize,
     /// Ascending by certificate.
     entries: ArcSwap<Vec<Arc<Entry>>>,
+    /// Whether it was told that there is no such directory.
+    told_missing: AtomicBool,
 }
 
 impl Cache {
     /// A cache of the store in this directory for at most `capacity` certificates (at least one). Touches no file: a
     /// path is looked up when it is needed, so inside a chroot once the process is in it.
     pub fn new(directory: impl Into<PathBuf>, capacity: usize) -> Self {
-        Self { store: Store::new(directory), capacity: capacity.max(1), entries: ArcSwap::default() }
+        Self {
+            store: Store::new(directory),
+            capacity: capacity.max(1),
+            entries: ArcSwap::default(),
+            told_missing: AtomicBool::new(false),
+        }
     }
 
     /// The answer for this certificate to a client that sent this SNI name, or none. None: nothing is sent.
     ///
     /// A file that cannot be used is told to `report`, once, and what was read before stays in use until it expires;
-    /// so it does when the file is gone. No file at all is no error.
+    /// so it does when the file is gone. No file at all is no error, but a directory that is not there is told, once.
     pub fn answer(
         &self,
         certificate: &Sha256,
@@ -51,24 +58,38 @@ impl Cache {
             Ok(index) => entries.get(index)?.answer(name, now, report),
             Err(_) => {
                 // Read before others can find it: no handshake goes without vouchers while the first one reads.
-                let entry = Entry::new(certificate, &self.store);
-                entry.look(now, report);
-                self.insert(entry).answer(name, now, |_| ())
+                let entry = Arc::new(Entry::new(certificate, &self.store));
+                let problem = entry.look(now).or_else(|| self.missing_directory(&entry));
+                let inserted = self.insert(&entry);
+                // Another thread that was faster has told it.
+                if let Some(problem) = problem.filter(|_| Arc::ptr_eq(&inserted, &entry)) {
+                    report(&problem);
+                }
+                inserted.answer(name, now, |_| ())
             }
         }
     }
 
-    fn insert(&self, entry: Entry) -> Arc<Entry> {
-        let entry = Arc::new(entry);
-        let mut inserted = Arc::clone(&entry);
+    /// That the directory of an absent file is not there either, unless that was told before.
+    fn missing_directory(&self, entry: &Entry) -> Option<StoreError> {
+        if entry.loaded.load().seen != Seen::Absent || self.told_missing.load(Ordering::Relaxed) {
+            return None;
+        }
+        let error = fs::metadata(&self.store.directory).err()?;
+        let is_first = !self.told_missing.swap(true, Ordering::Relaxed);
+        is_first.then(|| StoreError { path: self.store.directory.clone(), cause: StoreCause::Unreadable(error) })
+    }
+
+    /// Puts the entry in, and gives it, or that of a thread that was faster.
+    fn insert(&self, entry: &Arc<Entry>) -> Arc<Entry> {
+        let mut inserted = Arc::clone(entry);
         self.entries.rcu(|entries| {
             let mut entries = Vec::clone(entries);
             match entries.binary_search_by(|other| other.certificate.cmp(&entry.certificate)) {
-                // Another thread was faster.
                 Ok(index) => inserted = Arc::clone(&entries[index]),
                 Err(index) => {
-                    entries.insert(index, Arc::clone(&entry));
-                    inserted = Arc::clone(&entry);
+                    entries.insert(index, Arc::clone(entry));
+                    inserted = Arc::clone(entry);
                     if entries.len() > self.capacity {
                         remove_idlest(&mut entries, &entry.certificate);
                     }
@@ -126,8 +147,8 @@ impl Entry {
     }
 
     fn answer(&self, name: Option<&str>, now: UnixTime, report: impl FnOnce(&StoreError)) -> Option<Arc<[u8]>> {
-        if self.may_look(now) {
-            self.look(now, report);
+        if let Some(problem) = self.may_look(now).then(|| self.look(now)).flatten() {
+            report(&problem);
         }
         let loaded = self.loaded.load();
         if !loaded.answers.is_stale(now) {
@@ -147,7 +168,8 @@ impl Entry {
         is_due && self.next_look.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    fn look(&self, now: UnixTime, report: impl FnOnce(&StoreError)) {
+    /// One look at the file; it is read if it is another than before. Gives what is newly wrong with it.
+    fn look(&self, now: UnixTime) -> Option<StoreError> {
         let before = self.loaded.load();
         point();
         let mut seen = match fs::metadata(&self.path) {
@@ -155,9 +177,9 @@ impl Entry {
             Err(error) => Seen::failed(&error),
         };
         if seen == before.seen {
-            return;
+            return None;
         }
-        let mut contents = before.contents.clone();
+        let (mut contents, mut problem) = (before.contents.clone(), None);
         if seen != Seen::Absent {
             match read_file(&self.path, &self.certificate) {
                 Ok(read) => contents = Some(Arc::new(read)),
@@ -167,7 +189,7 @@ impl Entry {
                         seen = Seen::failed(error);
                     }
                     if seen != before.seen && seen != Seen::Absent {
-                        report(&StoreError { path: self.path.clone(), cause });
+                        problem = Some(StoreError { path: self.path.clone(), cause });
                     }
                 }
             }
@@ -175,6 +197,7 @@ impl Entry {
         let after = Arc::new(Loaded::new(seen, contents, now));
         // A look that took so long that another one overtook it is dropped; that answers ended meanwhile is no look.
         self.loaded.rcu(|current| Arc::clone(if current.is_of_same_look(&before) { &after } else { current }));
+        problem
     }
 }
 

@@ -449,6 +449,26 @@ mod caching {
     }
 
     #[test]
+    fn a_directory_that_is_not_there_is_told_once() {
+        let world = World::new(8);
+        let cache = Cache::new(world.directory.path().join("later"), 8);
+        let ask = |certificate: u8, now| {
+            let mut told = None;
+            let answer = cache.answer(&[certificate; 32], None, now, |error| told = Some(error.to_string()));
+            (answer.is_some(), told)
+        };
+        let (_, told) = ask(7, NOW);
+        assert!(told.as_ref().is_some_and(|told| told.contains("later: cannot be read: No such file")), "{told:?}");
+        assert_eq!(ask(8, NOW), (false, None));
+        assert_eq!(ask(7, NOW.plus(5)), (false, None));
+        fs::create_dir(world.directory.path().join("later")).unwrap();
+        Store::new(world.directory.path().join("later"))
+            .write(&contents(vec![bundle("a.example", 443, NOW, [1])]))
+            .unwrap();
+        assert_eq!(ask(7, NOW.plus(10)), (true, None));
+    }
+
+    #[test]
     fn a_clock_set_right_again_brings_back_what_had_expired() {
         let world = World::new(8);
         world.write(0);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::ptr;
 use std::sync::Arc;
 
-use mecai::store::Cache;
+use mecai::store::{Cache, StoreError};
 
 use crate::clock::now;
 use crate::digests::Digests;
@@ -16,6 +16,7 @@ const CERTIFICATES_MAX: usize = 4096;
 
 /// The answers of a store directory.
 pub(crate) struct Answers {
+    directory: PathBuf,
     cache: Cache,
     digests: Digests,
 }
@@ -27,7 +28,7 @@ pub(crate) struct Answer(Arc<[u8]>);
 impl Answers {
     /// The answers of the store in this directory, which is looked at when a certificate is first used.
     pub(crate) fn new(directory: PathBuf) -> Self {
-        Self { cache: Cache::new(directory, CERTIFICATES_MAX), digests: Digests::default() }
+        Self { cache: Cache::new(directory.clone(), CERTIFICATES_MAX), directory, digests: Digests::default() }
     }
 
     /// The answer for this certificate to a client that sent this name.
@@ -43,7 +44,10 @@ impl Answers {
     ) -> Option<Answer> {
         // SAFETY: as the caller says.
         let digest = unsafe { self.digests.of(crypto, certificate)? };
-        let report = |error: &_| log.event(Level::Warning, format_args!("{error}"));
+        let report = |error: &StoreError| {
+            let key = if error.path == self.directory { "vouchers = " } else { "" };
+            log.event(Level::Warning, format_args!("{key}{error}"));
+        };
         self.cache.answer(&digest, name, now(), report).and_then(Answer::new)
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Current {
 }
 
 impl WatchedList {
-    /// Reads the list. That there is none is found out by every handshake anew.
+    /// Reads the list. Without one every handshake is refused, with its code; here the key is named.
     pub(crate) fn open(path: PathBuf, keys: ListKeys, state: Option<State>, log: &Log) -> Self {
         let mut signatures = path.clone().into_os_string();
         signatures.push(".minisig");
@@ -50,6 +50,9 @@ impl WatchedList {
             }),
         };
         let first = Current { marks: list.marks(), list: list.read(0, log) };
+        if let Err(error) = &first.list {
+            log.event(Level::Warning, format_args!("authorities = {}: {error}", list.path.display()));
+        }
         list.current = ArcSwap::from_pointee(first);
         list
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::daemons::{Daemon, apache, certificate, certificate_and_key, haproxy, nginx};
+use crate::daemons::{Daemon, apache, certificate, frontend, haproxy, nginx, virtual_host};
 use crate::world::{HOST, Server, Site, Vouched, World, said};
 
 /// Puts the bundles of a certificate into the world's store.
@@ -146,19 +146,10 @@ fn haproxy_and_apache_serve_their_vouchers_too() {
     let site = world.site("site", &[HOST]);
     store(&world, &site, &[world.bundle(&Vouched::for_site(&site))]);
     let (server, client) = (config(&world), world.write_config("client", &[]));
-    let frontend = format!(
-        "frontend f\n    bind 127.0.0.1:PORT ssl crt {}\n    http-request return status 204",
-        certificate_and_key(&site).display()
-    );
-    let host = format!(
-        "<VirtualHost *:PORT>\nServerName {HOST}\nSSLEngine on\nSSLCertificateFile {}\nSSLCertificateKeyFile {}\n\
-         </VirtualHost>",
-        site.certificate.display(),
-        site.key.display()
-    );
-    for daemon in
-        [haproxy(&world, "haproxy", "", &frontend, Some(&server)), apache(&world, "apache", &host, Some(&server))]
-    {
+    for daemon in [
+        haproxy(&world, "haproxy", "", &frontend(&site), Some(&server)),
+        apache(&world, "apache", &virtual_host(HOST, &site), Some(&server)),
+    ] {
         for version in VERSIONS {
             let said = s_client(&world, &client, &daemon, &["-servername", HOST, version]);
             assert!(said.contains("Verification: OK"), "{version}: {said}\n{}\n{}", world.log(), daemon.said());

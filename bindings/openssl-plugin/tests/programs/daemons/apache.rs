@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::{Daemon, directory, free_port, write};
-use crate::world::World;
+use crate::world::{Site, World};
 
 /// Apache with these `<VirtualHost>` blocks, in which `PORT` stands for its port.
 pub(crate) fn apache(world: &World, name: &str, hosts: &str, config: Option<&str>) -> Daemon {
@@ -26,4 +26,14 @@ pub(crate) fn apache(world: &World, name: &str, hosts: &str, config: Option<&str
     let mut command = Command::new("apache2");
     command.args(["-D", "FOREGROUND", "-f"]).arg(directory.join("apache.conf"));
     Daemon::start(command, directory, port, config)
+}
+
+/// A `<VirtualHost>` block with this certificate.
+pub(crate) fn virtual_host(name: &str, site: &Site) -> String {
+    format!(
+        "<VirtualHost *:PORT>\nServerName {name}\nSSLEngine on\nSSLCertificateFile {}\nSSLCertificateKeyFile {}\n\
+         </VirtualHost>\n",
+        site.certificate.display(),
+        site.key.display()
+    )
 }

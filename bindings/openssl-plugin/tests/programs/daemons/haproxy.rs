@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::{Daemon, directory, free_port, write};
-use crate::world::World;
+use super::{Daemon, certificate_and_key, directory, free_port, write};
+use crate::world::{Site, World};
 
 /// HAProxy with these lines in its section `global`, and these sections, in both of which `PORT` stands for its port.
 pub(crate) fn haproxy(world: &World, name: &str, global: &str, sections: &str, config: Option<&str>) -> Daemon {
@@ -17,4 +17,10 @@ pub(crate) fn haproxy(world: &World, name: &str, global: &str, sections: &str, c
     let mut command = Command::new("haproxy");
     command.args(["-db", "-f", "haproxy.cfg"]);
     Daemon::start(command, directory, port, config)
+}
+
+/// A frontend with this certificate, which answers by itself.
+pub(crate) fn frontend(site: &Site) -> String {
+    let certificate = certificate_and_key(site);
+    format!("frontend f\n    bind 127.0.0.1:PORT ssl crt {}\n    http-request return status 204", certificate.display())
 }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::world::{Site, World};
 
-pub(crate) use self::apache::apache;
-pub(crate) use self::haproxy::haproxy;
+pub(crate) use self::apache::{apache, virtual_host};
+pub(crate) use self::haproxy::{frontend, haproxy};
 pub(crate) use self::nginx::{certificate, nginx};
 
 /// A server that runs until it is dropped. Its first port is the one that it answers on.

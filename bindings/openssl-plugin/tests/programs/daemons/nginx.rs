@@ -1,4 +1,4 @@
-//! nginx, with workers of the user www-data.
+//! nginx, with two workers of the user www-data.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ pub(crate) fn nginx(world: &World, name: &str, servers: &str, config: Option<&st
     let temporary =
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};"));
     let text = format!(
-        "daemon off; pid pid; error_log error.log info; user www-data; env OPENSSL_CONF;\n\
+        "daemon off; worker_processes 2; pid pid; error_log error.log info; user www-data; env OPENSSL_CONF;\n\
          events {{ }}\n\
          http {{ access_log off; {} ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m;\n{servers} }}\n",
         temporary.join(" "),
