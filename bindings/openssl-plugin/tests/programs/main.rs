@@ -14,6 +14,7 @@ mod memory;
 mod module_file;
 mod overlay;
 mod provider;
+mod resumption;
 mod server;
 mod sessions;
 mod settings;

@@ -132,7 +132,7 @@ impl World {
     /// Writes `NAME.cnf` with this text as the module's section.
     pub(crate) fn write_section(&self, name: &str, section: &str) -> String {
         let path = self.path(&format!("{name}.cnf"));
-        let head = "openssl_conf = openssl_init\n[openssl_init]\nmecai = mecai_section\n[mecai_section]\n";
+        let head = "openssl_conf = openssl_init\nnodejs_conf = openssl_init\n[openssl_init]\nmecai = mecai_section\n[mecai_section]\n";
         fs::write(&path, format!("{head}{section}")).unwrap();
         path
     }
