@@ -5,6 +5,7 @@ mod bundles;
 mod client;
 mod client_hello;
 mod daemons;
+mod early_data;
 mod handshakes;
 mod hostile;
 mod keys;

@@ -4,10 +4,13 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::server::{config, store};
 use crate::world::{HOST, Server, Site, Vouched, World, answer, now, said};
 use mecai::time::UnixTime;
 
-const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];
+/// The version, and how a server keeps sessions: in tickets; under ids in TLS 1.2, statefully in TLS 1.3.
+const KINDS: [(&str, &[&str]); 4] =
+    [("-tls1_2", &[]), ("-tls1_2", &["-no_ticket"]), ("-tls1_3", &[]), ("-tls1_3", &["-no_ticket"])];
 
 /// One connection of s_client that sends a request, so that TLS 1.3 tickets arrive.
 fn connect(world: &World, config: Option<&str>, server: &Server, version: &str, arguments: &[&str]) -> String {
@@ -24,24 +27,24 @@ fn is_resumed(said: &str) -> bool {
     said.contains("Reused, ")
 }
 
-struct Case {
-    world: World,
+pub(crate) struct Case {
+    pub(crate) world: World,
     site: Site,
 }
 
 impl Case {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = World::new();
         let site = world.site("site", &[HOST]);
         Self { world, site }
     }
 
     /// A server whose vouchers are in force for so many seconds from now.
-    fn server(&self, seconds: u64) -> Server {
+    pub(crate) fn server(&self, seconds: u64, arguments: &[&str]) -> Server {
         let vouched =
             Vouched { produced_at: UnixTime(now().0 - 120), lifetime: 120 + seconds, ..Vouched::for_site(&self.site) };
         let info = self.world.serverinfo("info.pem", &answer(&[self.world.bundle(&vouched)]));
-        self.world.server(&self.site, &["-www", "-serverinfo", &info])
+        self.world.server(&self.site, &[&["-serverinfo", &info], arguments].concat())
     }
 }
 
@@ -50,8 +53,8 @@ fn an_admitted_session_is_resumed_and_its_tickets_too() {
     let case = Case::new();
     let config = case.world.write_config("client", &[]);
     let (first, second) = (case.world.path("first"), case.world.path("second"));
-    for version in VERSIONS {
-        let server = case.server(3600);
+    for (version, kind) in KINDS {
+        let server = case.server(3600, &[&["-www"], kind].concat());
         let full = connect(&case.world, Some(&config), &server, version, &["-sess_out", &first]);
         assert!(!is_resumed(&full));
         let resumed =
@@ -70,8 +73,8 @@ fn a_session_without_a_mark_gets_a_full_handshake() {
     let case = Case::new();
     let config = case.world.write_config("client", &[]);
     let session = case.world.path("session");
-    for version in VERSIONS {
-        let server = case.server(3600);
+    for (version, kind) in KINDS {
+        let server = case.server(3600, &[&["-www"], kind].concat());
         connect(&case.world, None, &server, version, &["-sess_out", &session]);
         assert!(is_resumed(&connect(&case.world, None, &server, version, &["-sess_in", &session])));
         let full = connect(&case.world, Some(&config), &server, version, &["-sess_in", &session]);
@@ -84,17 +87,58 @@ fn a_session_without_a_mark_gets_a_full_handshake() {
 fn a_session_ends_with_the_vouchers_that_admitted_it() {
     let case = Case::new();
     let config = case.world.write_config("client", &[]);
-    let session = case.world.path("session");
-    for version in VERSIONS {
+    let (session, later) = (case.world.path("session"), case.world.path("later"));
+    for (version, kind) in KINDS {
         let until = now().plus(3);
-        let server = case.server(3);
+        let server = case.server(3, &[&["-www"], kind].concat());
         connect(&case.world, Some(&config), &server, version, &["-sess_out", &session]);
+        let resumed =
+            connect(&case.world, Some(&config), &server, version, &["-sess_in", &session, "-sess_out", &later]);
+        assert!(is_resumed(&resumed), "{version}: {resumed}");
         assert!(case.world.take_log().contains("accepted"));
         while now() <= until {
             std::thread::sleep(Duration::from_millis(50));
         }
-        connect(&case.world, Some(&config), &server, version, &["-sess_in", &session]);
-        assert!(case.world.take_log().contains("expired: the voucher expired at"), "{version}: judged anew");
+        // In TLS 1.2 a resumption brings no new session.
+        let sessions = if version == "-tls1_3" { vec![&session, &later] } else { vec![&session] };
+        for session in sessions {
+            connect(&case.world, Some(&config), &server, version, &["-sess_in", session]);
+            assert!(case.world.take_log().contains("expired: the voucher expired at"), "{version}: judged anew");
+        }
+    }
+}
+
+/// The server still knows the session, but the client offers it no more.
+#[test]
+fn after_its_end_fresh_vouchers_make_a_full_handshake() {
+    let case = Case::new();
+    let (client, server) = (case.world.write_config("client", &[]), config(&case.world));
+    let session = case.world.path("session");
+    let vouch = |seconds: u64| {
+        let (produced_at, lifetime) = (UnixTime(now().0 - 120), 120 + seconds);
+        let vouched = Vouched { produced_at, lifetime, ..Vouched::for_site(&case.site) };
+        store(&case.world, &case.site, &[case.world.bundle(&vouched)]);
+    };
+    for (version, kind) in KINDS {
+        let until = now().plus(3);
+        vouch(3);
+        let server = case.world.server_with(&case.site, &[&["-www"], kind].concat(), Some(&server));
+        let again = |arguments: &[&str]| connect(&case.world, Some(&client), &server, version, arguments);
+        assert!(!is_resumed(&again(&["-sess_out", &session])));
+        assert!(is_resumed(&again(&["-sess_in", &session])), "{version}");
+        vouch(3600);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let is_over = now() > until;
+            let said = again(&["-sess_in", &session]);
+            assert!(!is_over || !said.contains("Reused, "), "{version}: {said}");
+            if said.contains("New, TLSv1.") && said.contains("Verification: OK") {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{version}: {said}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(case.world.take_log().matches("accepted").count(), 2, "{version}");
     }
 }
 
@@ -103,8 +147,8 @@ fn a_session_is_for_one_server_and_one_policy() {
     let case = Case::new();
     let config = case.world.write_config("client", &[]);
     let session = case.world.path("session");
-    for version in VERSIONS {
-        let server = case.server(3600);
+    for (version, kind) in KINDS {
+        let server = case.server(3600, &[&["-www"], kind].concat());
         connect(&case.world, Some(&config), &server, version, &["-sess_out", &session]);
         for (other, arguments) in [
             (case.world.write_config("other", &[("quorum", "1")]), vec!["-sess_in", &session]),
@@ -130,8 +174,8 @@ fn unvouched_and_exempt_sessions_are_resumed_under_the_policy_that_let_them_thro
     let case = Case::new();
     let session = case.world.path("session");
     let require = case.world.write_config("require", &[]);
-    for version in VERSIONS {
-        let bare = case.world.server(&case.site, &["-www"]);
+    for (version, kind) in KINDS {
+        let bare = case.world.server(&case.site, &[&["-www"], kind].concat());
         for lines in [[("mode", "observe")], [("mode", "opportunistic")], [("exempt", HOST)]] {
             let config = case.world.write_config("client", &lines);
             connect(&case.world, Some(&config), &bare, version, &["-sess_out", &session]);
@@ -141,48 +185,5 @@ fn unvouched_and_exempt_sessions_are_resumed_under_the_policy_that_let_them_thro
             connect(&case.world, Some(&require), &bare, version, &["-sess_in", &session]);
             assert!(case.world.take_log().contains("no_voucher"), "{version} {lines:?}");
         }
-    }
-}
-
-/// One connection that ends when the session's ticket has arrived, or the connection has failed. The session goes to
-/// the file `out`.
-fn connect_early(world: &World, config: Option<&str>, server: &Server, out: &str, arguments: &[&str]) -> String {
-    let mut command = Command::new("openssl");
-    command.env("OPENSSL_CONF", config.unwrap_or("/dev/null")).args(["s_client", "-CAfile", &world.path("root.pem")]);
-    command.args(["-connect", &format!("127.0.0.1:{}", server.port), "-servername", HOST, "-sess_out", out]);
-    let _ = fs::remove_file(out);
-    let output = fs::File::create(world.path("output")).unwrap();
-    command.stdin(Stdio::piped()).stdout(output.try_clone().unwrap()).stderr(output);
-    let mut child = command.args(arguments).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while child.try_wait().unwrap().is_none() {
-        if fs::exists(out).unwrap() {
-            // Without its input, s_client ends.
-            drop(child.stdin.take());
-        }
-        assert!(Instant::now() < deadline, "{}", fs::read_to_string(world.path("output")).unwrap());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    fs::read_to_string(world.path("output")).unwrap()
-}
-
-#[test]
-fn early_data_is_never_sent() {
-    let case = Case::new();
-    let config = case.world.write_config("client", &[]);
-    let (session, data) = (case.world.path("session"), case.world.path("data"));
-    fs::write(&data, "early\n").unwrap();
-    let vouched = Vouched::for_site(&case.site);
-    let info = case.world.serverinfo("info.pem", &answer(&[case.world.bundle(&vouched)]));
-    let server = case.world.server(&case.site, &["-early_data", "-no_anti_replay", "-serverinfo", &info]);
-    let (arguments, next) = (["-sess_in", &session, "-early_data", &data], case.world.path("next"));
-    connect_early(&case.world, None, &server, &session, &[]);
-    let stock = connect_early(&case.world, None, &server, &next, &arguments);
-    assert!(stock.contains("Early data was accepted"), "the server takes it: {stock}");
-    for first in [None, Some(config.as_str())] {
-        connect_early(&case.world, first, &server, &session, &[]);
-        let early = connect_early(&case.world, Some(&config), &server, &next, &arguments);
-        assert!(!early.contains("Early data was accepted"), "{early}");
-        assert!(early.contains("Error writing early data") || early.contains("Early data was not sent"), "{early}");
     }
 }
