@@ -58,7 +58,7 @@ impl Cache {
             Ok(index) => entries.get(index)?.answer(name, now, report),
             Err(_) => {
                 // Read before others can find it: no handshake goes without vouchers while the first one reads.
-                let entry = Arc::new(Entry::new(certificate, &self.store));
+                let entry = Arc::new(Entry::new(certificate, &self.store, now));
                 let problem = entry.look(now).or_else(|| self.missing_directory(&entry));
                 let inserted = self.insert(&entry);
                 // Another thread that was faster has told it.
@@ -136,12 +136,13 @@ enum Seen {
 }
 
 impl Entry {
-    fn new(certificate: &Sha256, store: &Store) -> Self {
+    /// An entry that is about to be looked at for the first time.
+    fn new(certificate: &Sha256, store: &Store, now: UnixTime) -> Self {
         let loaded = Loaded::new(Seen::Absent, None, UnixTime(0));
         Self {
             certificate: *certificate,
             path: store.path(certificate),
-            next_look: AtomicU64::new(0),
+            next_look: AtomicU64::new(now.plus(LOOK_EVERY).0),
             loaded: ArcSwap::from_pointee(loaded),
         }
     }
