@@ -19,6 +19,7 @@ mod resumption;
 mod server;
 mod sessions;
 mod settings;
+mod store;
 mod told;
 mod unusual;
 mod world;

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use crate::daemons::{Daemon, apache, certificate, frontend, haproxy, nginx, virtual_host};
+use crate::daemons::{Daemon, apache, certificate, frontend, haproxy, nginx_with_workers, virtual_host};
 use crate::world::{HOST, Server, Site, Vouched, World, module, said};
 
 /// What the log says of settings that cannot be used, before the key.
@@ -147,7 +147,7 @@ fn a_state_that_cannot_be_used_is_told_and_more_vouchers_are_asked_for() {
 fn servers(world: &World, site: &Site, config: &str) -> [Daemon; 3] {
     let server = format!("server {{ listen 127.0.0.1:PORT ssl reuseport; {} return 204; }}", certificate(site));
     [
-        nginx(world, "nginx", &server, Some(config)),
+        nginx_with_workers(world, "nginx", 2, &server, Some(config)),
         haproxy(world, "haproxy", "    nbthread 2", &frontend(site), Some(config)),
         apache(world, "apache", &virtual_host(HOST, site), Some(config)),
     ]

@@ -15,7 +15,7 @@ use crate::world::{Site, World};
 
 pub(crate) use self::apache::{apache, virtual_host};
 pub(crate) use self::haproxy::{frontend, haproxy};
-pub(crate) use self::nginx::{certificate, nginx};
+pub(crate) use self::nginx::{certificate, nginx, nginx_with_workers};
 
 /// A server that runs until it is dropped. Its first port is the one that it answers on.
 pub(crate) struct Daemon {
@@ -43,6 +43,14 @@ impl Daemon {
             std::thread::sleep(Duration::from_millis(20));
         }
         daemon
+    }
+
+    /// The processes that answer: the children of the first one, or that one itself.
+    pub(crate) fn workers(&self) -> Vec<u32> {
+        let own = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
+        let children: Vec<u32> = children.split_whitespace().map(|child| child.parse().unwrap()).collect();
+        if children.is_empty() { vec![own] } else { children }
     }
 
     /// What the server has said: to its log, and on standard output and error.

@@ -1,17 +1,28 @@
-//! nginx, with two workers of the user www-data.
+//! nginx, with workers of the user www-data.
 
 use std::process::Command;
 
 use super::{Daemon, directory, free_port, write};
 use crate::world::{Site, World};
 
-/// nginx with these `server` blocks, in which `PORT` stands for its port.
+/// nginx with these `server` blocks, in which `PORT` stands for its port, and one worker.
 pub(crate) fn nginx(world: &World, name: &str, servers: &str, config: Option<&str>) -> Daemon {
+    nginx_with_workers(world, name, 1, servers, config)
+}
+
+/// The same with so many workers.
+pub(crate) fn nginx_with_workers(
+    world: &World,
+    name: &str,
+    workers: usize,
+    servers: &str,
+    config: Option<&str>,
+) -> Daemon {
     let (directory, port) = (directory(world, name), free_port());
     let temporary =
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};"));
     let text = format!(
-        "daemon off; worker_processes 2; pid pid; error_log error.log info; user www-data; env OPENSSL_CONF;\n\
+        "daemon off; worker_processes {workers}; pid pid; error_log error.log info; user www-data; env OPENSSL_CONF;\n\
          events {{ }}\n\
          http {{ access_log off; {} ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m;\n{servers} }}\n",
         temporary.join(" "),
