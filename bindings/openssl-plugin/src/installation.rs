@@ -2,11 +2,17 @@
 //!
 //! Every OpenSSL of the process has its own installation, in a slot that is filled once and never emptied: callbacks
 //! stay registered for as long as the process lives.
+//!
+//! Whatever is found out once is found out by whoever needs it first, by two threads if both do, and what the first one
+//! found counts. Nobody waits for another: a child that was forked meanwhile has no such thread, and a thread that loads
+//! a library, inside the linker's lock, may need what another thread asks the linker for.
 
 use std::ffi::{CString, c_int, c_void};
 use std::path::Path;
 use std::ptr;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use once_cell::race::OnceBox;
 
 use crate::answers::Answers;
 use crate::config::{Section, Settings};
@@ -21,7 +27,7 @@ use crate::{connection, context, status};
 /// How many OpenSSLs of one process are served; further ones are left alone.
 pub(crate) const SLOTS: usize = 4;
 
-static INSTALLED: [OnceLock<Installation>; SLOTS] = [const { OnceLock::new() }; SLOTS];
+static INSTALLED: [OnceBox<Installation>; SLOTS] = [const { OnceBox::new() }; SLOTS];
 
 /// What the callbacks of one OpenSSL work with.
 pub(crate) struct Installation {
@@ -32,12 +38,13 @@ pub(crate) struct Installation {
     pub(crate) errors: ErrorLibrary,
     pub(crate) status: Status,
     /// The security callback that every context had before ours.
-    pub(crate) earlier_security: OnceLock<Security>,
+    pub(crate) earlier_security: OnceBox<Security>,
     /// See [`Self::connection_index`].
-    connection_index: OnceLock<c_int>,
+    connection_index: AtomicI32,
+    is_registered: AtomicBool,
     slot: usize,
     object: Object,
-    ssl: OnceLock<Option<Ssl>>,
+    ssl: OnceBox<Option<Ssl>>,
 }
 
 /// What happens to client handshakes.
@@ -73,27 +80,35 @@ impl Installation {
     /// Settings that cannot be read install a module that refuses: to give up would leave every client unprotected,
     /// without anybody being told.
     pub(crate) fn install(object: Object, section: impl FnOnce(&Crypto) -> Result<Section, String>) {
-        static INSTALLING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut slot = 0;
-        for taken in INSTALLED.iter().map_while(OnceLock::get) {
-            if taken.object.name() == object.name() {
-                return;
-            }
-            slot += 1;
+        // One that a fork has left half installed is installed again. So is one that two threads install at once; the
+        // second finds every context attended to.
+        let is_installed =
+            |other: &Self| other.is_registered.load(Ordering::Acquire) && other.object.name() == object.name();
+        if Self::all().any(is_installed) || Self::all().count() == SLOTS {
+            return;
         }
-        let Some(place) = INSTALLED.get(slot) else { return };
         let crypto = match Crypto::of(&object) {
             Ok(crypto) => crypto,
             Err(error) => return status::note_hidden(&format!("{} is left alone: {error}", object.title())),
         };
         let section = section(&crypto);
-        let Some(installation) = Self::new(slot, object, crypto, section) else { return };
-        place.get_or_init(|| installation).register();
+        let Some(mut installation) = Self::new(object, crypto, section).map(Box::new) else { return };
+        for (slot, place) in INSTALLED.iter().enumerate() {
+            installation.slot = slot;
+            match place.set(installation) {
+                Ok(()) => {
+                    if let Some(installation) = place.get() {
+                        installation.register();
+                    }
+                    return;
+                }
+                Err(back) => installation = back,
+            }
+        }
     }
 
     /// None if there is nothing to do in this program.
-    fn new(slot: usize, object: Object, crypto: Crypto, section: Result<Section, String>) -> Option<Self> {
+    fn new(object: Object, crypto: Crypto, section: Result<Section, String>) -> Option<Self> {
         let program = program();
         let (log, settings) = match section {
             Ok(section) => match Log::open(section.value("log"), &program) {
@@ -130,11 +145,12 @@ impl Installation {
             answers,
             log,
             status: Status::default(),
-            earlier_security: OnceLock::new(),
-            connection_index: OnceLock::new(),
-            slot,
+            earlier_security: OnceBox::new(),
+            connection_index: AtomicI32::new(-1),
+            is_registered: AtomicBool::new(false),
+            slot: 0,
             object,
-            ssl: OnceLock::new(),
+            ssl: OnceBox::new(),
         })
     }
 
@@ -152,7 +168,7 @@ impl Installation {
                 Some(connection::duplicate),
                 Some(connection::free),
             );
-            let _ = self.connection_index.set(connection);
+            self.connection_index.store(connection, Ordering::Release);
             let context = self.crypto.CRYPTO_get_ex_new_index(
                 CRYPTO_EX_INDEX_SSL_CTX,
                 0,
@@ -165,17 +181,22 @@ impl Installation {
                 self.log.event(Level::Warning, format_args!("OpenSSL has no room for the module: it does nothing"));
             }
         }
+        self.is_registered.store(true, Ordering::Release);
     }
 
     /// libssl's functions, looked up when the first SSL_CTX is made; none if they are hidden.
     pub(crate) fn ssl(&self) -> Option<&Ssl> {
-        let find = || match Ssl::over(&self.crypto) {
-            Ok(ssl) => Some(ssl),
-            Err(error) => {
-                self.log
-                    .event(Level::Warning, format_args!("the module does nothing in {}: {error}", self.object.title()));
-                None
-            }
+        let find = || {
+            Box::new(match Ssl::over(&self.crypto) {
+                Ok(ssl) => Some(ssl),
+                Err(error) => {
+                    self.log.event(
+                        Level::Warning,
+                        format_args!("the module does nothing in {}: {error}", self.object.title()),
+                    );
+                    None
+                }
+            })
         };
         self.ssl.get_or_init(find).as_ref()
     }
@@ -193,7 +214,7 @@ impl Installation {
     /// Where a connection's state is in the extra data of its SSL.
     pub(crate) fn connection_index(&self) -> c_int {
         // No SSL exists before `register` has set it.
-        self.connection_index.get().copied().unwrap_or(-1)
+        self.connection_index.load(Ordering::Acquire)
     }
 
     /// The slot, which a callback without an argument has as a constant.
@@ -217,7 +238,7 @@ impl Installation {
 
     /// All installations of the process.
     pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
-        INSTALLED.iter().map_while(OnceLock::get)
+        INSTALLED.iter().map_while(OnceBox::get)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use mecai::AuthorityId;
 use mecai::Sha256;
@@ -16,6 +15,7 @@ use mecai::report::Event;
 use mecai::time::UnixTime;
 use mecai::verdict::{Code, Outcome, Verdict};
 use mecai::verify::{self, Client, Handshake, OwnVerification};
+use once_cell::race::OnceBox;
 use ring::digest;
 
 use crate::certificates::Certificates;
@@ -34,7 +34,7 @@ pub(crate) struct Judge {
     disclose: bool,
     reports: bool,
     memory: Memory,
-    files: OnceLock<Files>,
+    files: OnceBox<Files>,
     /// Where [`Files`] come from.
     authorities: PathBuf,
     keys: ListKeys,
@@ -85,7 +85,7 @@ impl Judge {
         let text = format!("{policy:?} {keys:?}");
         fingerprint.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
         let memory = Memory::new(state);
-        Self { policy, fingerprint, disclose, reports, memory, files: OnceLock::new(), authorities, keys }
+        Self { policy, fingerprint, disclose, reports, memory, files: OnceBox::new(), authorities, keys }
     }
 
     /// Reads the list and the secret, if that has not been done: while the program still may, before it changes its
@@ -187,9 +187,13 @@ impl Judge {
     }
 
     fn files(&self, log: &Log) -> &Files {
-        self.files.get_or_init(|| Files {
-            secret: self.memory.secret(log),
-            list: WatchedList::open(self.authorities.clone(), self.keys.clone(), self.memory.state().cloned(), log),
+        // Nobody waits for another here either (see `installation`).
+        self.files.get_or_init(|| {
+            let state = self.memory.state().cloned();
+            Box::new(Files {
+                secret: self.memory.secret(log),
+                list: WatchedList::open(self.authorities.clone(), self.keys.clone(), state, log),
+            })
         })
     }
 

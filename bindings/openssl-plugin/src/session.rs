@@ -189,7 +189,7 @@ pub(crate) unsafe fn attach(installation: &'static Installation, functions: &Ssl
     unsafe {
         let Some(earlier) = functions.SSL_CTX_get_security_callback(context) else { return };
         // All new contexts have OpenSSL's own; where somebody put another there, the second line has to do.
-        let known = *installation.earlier_security.get_or_init(|| earlier);
+        let known = *installation.earlier_security.get_or_init(|| Box::new(earlier));
         if known as usize == earlier as usize {
             functions.SSL_CTX_set_security_callback(context, CALLBACKS.get(installation.slot()).copied());
         }

@@ -1,8 +1,9 @@
 //! What has been seen of the module: OpenSSL gives no way to read back a verify callback.
 
 use std::ffi::{CStr, CString};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use once_cell::race::OnceBox;
 
 use crate::installation::{Client, Installation};
 
@@ -59,17 +60,17 @@ impl Seen {
 }
 
 /// Why an OpenSSL that loaded the module goes without it.
-static LEFT_ALONE: OnceLock<CString> = OnceLock::new();
-static HIDDEN: OnceLock<CString> = OnceLock::new();
+static LEFT_ALONE: OnceBox<CString> = OnceBox::new();
+static HIDDEN: OnceBox<CString> = OnceBox::new();
 
 /// Notes that the configuration keeps the module out of this program.
 pub(crate) fn note_left_alone(why: &str) {
-    LEFT_ALONE.get_or_init(|| CString::new(why).unwrap_or_default());
+    LEFT_ALONE.get_or_init(|| Box::new(CString::new(why).unwrap_or_default()));
 }
 
 /// Notes that an OpenSSL loaded the module and cannot be used.
 pub(crate) fn note_hidden(why: &str) {
-    HIDDEN.get_or_init(|| CString::new(why).unwrap_or_default());
+    HIDDEN.get_or_init(|| Box::new(CString::new(why).unwrap_or_default()));
 }
 
 /// The worst that is known of this process, and a sentence that stays as long as the process.

@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -14,27 +13,23 @@ pub(crate) const LOOK_EVERY: u64 = 5;
 /// When a file was looked at last. Many threads may ask at once; one of them is told to look.
 #[derive(Debug)]
 pub(crate) struct Interval {
+    begun: Instant,
     length: u64,
+    /// In seconds after it began.
     next: AtomicU64,
 }
 
 impl Interval {
     /// Begins now, and is over after so many seconds.
     pub(crate) fn of(length: u64) -> Self {
-        Self { length, next: AtomicU64::new(seconds() + length) }
+        Self { begun: Instant::now(), length, next: AtomicU64::new(length) }
     }
 
     /// Whether the caller is the one to look now.
     pub(crate) fn is_over(&self) -> bool {
-        let (now, next) = (seconds(), self.next.load(Ordering::Relaxed));
+        let (now, next) = (self.begun.elapsed().as_secs(), self.next.load(Ordering::Relaxed));
         now >= next && self.next.compare_exchange(next, now + self.length, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
-}
-
-/// Seconds of a clock that never goes back, since the first question.
-fn seconds() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_secs()
 }
 
 /// What tells a file from the one that had its name before.
