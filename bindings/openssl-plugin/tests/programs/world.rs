@@ -132,8 +132,17 @@ impl World {
     /// Writes `NAME.cnf` with this text as the module's section.
     pub(crate) fn write_section(&self, name: &str, section: &str) -> String {
         let path = self.path(&format!("{name}.cnf"));
-        let head = "openssl_conf = openssl_init\nnodejs_conf = openssl_init\n[openssl_init]\nmecai = mecai_section\n[mecai_section]\n";
-        fs::write(&path, format!("{head}{section}")).unwrap();
+        // Node.js wants its own name for the first line.
+        let head = "openssl_conf = openssl_init\nnodejs_conf = openssl_init\n";
+        let sections = "[openssl_init]\nmecai = mecai_section\n[mecai_section]\n";
+        fs::write(&path, format!("{head}{sections}{section}")).unwrap();
+        path
+    }
+
+    /// A configuration that loads nothing.
+    pub(crate) fn empty_config(&self) -> String {
+        let path = self.path("empty.cnf");
+        fs::write(&path, "").unwrap();
         path
     }
 

@@ -53,6 +53,18 @@ impl Daemon {
         if children.is_empty() { vec![own] } else { children }
     }
 
+    /// Waits until the server has said this.
+    pub(crate) fn has_said(&self, text: &str) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.said().contains(text) {
+            if Instant::now() > deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
     /// What the server has said: to its log, and on standard output and error.
     pub(crate) fn said(&self) -> String {
         let read = |name| fs::read_to_string(self.directory.join(name)).unwrap_or_default();

@@ -1,0 +1,45 @@
+//! Apache, as a server and towards one.
+
+use super::{Program, Role};
+use crate::daemons::{Daemon, apache};
+use crate::world::{HOST, Site, World};
+
+const VERSION: &[&str] = &["apache2", "-v"];
+
+pub(crate) const SERVER: Program = Program {
+    name: "Apache",
+    version: VERSION,
+    counted: 2,
+    role: Role::Server(server),
+    switch_on: "`export OPENSSL_CONF=FILE` in `/etc/apache2/envvars`",
+};
+
+pub(crate) const PROXY: Program = Program {
+    name: "Apache",
+    version: VERSION,
+    counted: 2,
+    role: Role::Proxy { start: proxy, refused: "500", reason: "(the server sent no vouchers)" },
+    switch_on: "as for the server; `SSLProxyEngine on` and `SSLProxyVerify require`",
+};
+
+fn server(world: &World, site: &Site, config: &str) -> Daemon {
+    let host = format!(
+        "<VirtualHost *:PORT>\nServerName {HOST}\nSSLEngine on\nSSLCertificateFile {}\nSSLCertificateKeyFile {}\n\
+         SSLSessionTickets off\nFileETag None\n</VirtualHost>",
+        site.certificate.display(),
+        site.key.display()
+    );
+    apache(world, "apache", &host, Some(config))
+}
+
+fn proxy(world: &World, back: u16, config: &str) -> Daemon {
+    let load = ["proxy", "proxy_http"]
+        .map(|module| format!("LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n"));
+    // The name of the back end is taken from the request.
+    let host = format!(
+        "<VirtualHost *:PORT>\nSSLEngine off\nSSLProxyEngine on\nSSLProxyVerify require\nSSLProxyCACertificateFile {}\n\
+         ProxyPreserveHost on\nProxyPass / https://127.0.0.1:{back}/ disablereuse=on\n</VirtualHost>",
+        world.path("root.pem")
+    );
+    apache(world, "apache", &(load.concat() + &host), Some(config))
+}
