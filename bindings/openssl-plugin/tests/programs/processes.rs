@@ -92,7 +92,8 @@ fn eight_threads_handshake_while_the_list_and_the_store_change() {
 fn a_thousand_contexts_leave_nothing_behind() {
     // The module keeps the digests of the last 256 certificates, and then begins anew.
     let grew = contexts(Watched::No, 256, 512);
-    assert!(grew < 1000, "{grew}");
+    // The smallest thing that each of these contexts could leave takes 16 kB of them.
+    assert!(grew < 8_000, "{grew}");
 }
 
 /// Takes minutes, and needs valgrind.
