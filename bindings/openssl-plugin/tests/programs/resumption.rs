@@ -101,8 +101,10 @@ fn resumed_until_the_vouchers_end(version: &str, tickets: &str) {
     );
     let server = nginx(&world, "server", &block, Some(&config(&world)));
     let (root, port) = (world.path("root.pem"), server.port.to_string());
+    // In a zone the workers share their sessions.
     let proxy = format!(
-        "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass https://127.0.0.1:{port};\n\
+        "upstream u {{ zone u 64k; server 127.0.0.1:{port}; }}\n\
+         server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass https://u;\n\
          proxy_ssl_verify on; proxy_ssl_trusted_certificate {root}; proxy_ssl_name {HOST}; proxy_ssl_server_name on;\n\
          proxy_ssl_protocols TLSv1.2 TLSv1.3; proxy_ssl_session_reuse on; }} }}"
     );
