@@ -21,9 +21,8 @@ shift 3
 mount --rbind "$system" "$below"
 mount -t tmpfs none "$system"
 cp -a "$files/." "$system/"
-for file in "$below"/*; do
-    [ -e "$system/${file##*/}" ] || ln -s "$file" "$system/"
-done
+# The others; those that are there already stay.
+ln -s "$below"/* "$system/" 2>/dev/null || :
 exec "$@""#;
 
 impl Overlay {

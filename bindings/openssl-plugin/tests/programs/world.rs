@@ -261,11 +261,16 @@ impl World {
 
     /// curl with the module, to a server.
     pub(crate) fn curl(&self, config: &str, server: &Server, arguments: &[&str]) -> Output {
+        self.curl_to(config, server.port, arguments)
+    }
+
+    /// The same, to whatever listens on this port.
+    pub(crate) fn curl_to(&self, config: &str, port: u16, arguments: &[&str]) -> Output {
         let mut command = Command::new("curl");
         command.env("OPENSSL_CONF", config).args(["-sS", "--max-time", "20", "-o", "/dev/null"]);
         command.arg("--cacert").arg(self.path("root.pem"));
-        command.arg("--resolve").arg(format!("{HOST}:{}:127.0.0.1", server.port)).args(arguments);
-        command.arg(format!("https://{HOST}:{}/", server.port)).output().unwrap()
+        command.arg("--resolve").arg(format!("{HOST}:{port}:127.0.0.1")).args(arguments);
+        command.arg(format!("https://{HOST}:{port}/")).output().unwrap()
     }
 
     /// `openssl s_client -verify_return_error` with the module, to a server.

@@ -7,6 +7,18 @@ use crate::world::{Site, World};
 
 /// HAProxy with these lines in its section `global`, and these sections, in both of which `PORT` stands for its port.
 pub(crate) fn haproxy(world: &World, name: &str, global: &str, sections: &str, config: Option<&str>) -> Daemon {
+    haproxy_by(Command::new("haproxy"), world, name, global, sections, config)
+}
+
+/// The same, started by this command.
+pub(crate) fn haproxy_by(
+    mut command: Command,
+    world: &World,
+    name: &str,
+    global: &str,
+    sections: &str,
+    config: Option<&str>,
+) -> Daemon {
     let (directory, port) = (directory(world, name), free_port());
     let text = format!(
         "global\n    log stderr local0\n{global}\n\
@@ -14,7 +26,6 @@ pub(crate) fn haproxy(world: &World, name: &str, global: &str, sections: &str, c
          {sections}\n"
     );
     write(&directory.join("haproxy.cfg"), &text, port);
-    let mut command = Command::new("haproxy");
     command.args(["-db", "-f", "haproxy.cfg"]);
     Daemon::start(command, directory, port, config)
 }

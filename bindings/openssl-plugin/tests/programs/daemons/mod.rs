@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::world::{Site, World};
 
 pub(crate) use self::apache::{apache, virtual_host};
-pub(crate) use self::haproxy::{frontend, haproxy};
+pub(crate) use self::haproxy::{frontend, haproxy, haproxy_by};
 pub(crate) use self::nginx::{certificate, nginx, nginx_with_workers};
 
 /// A server that runs until it is dropped. Its first port is the one that it answers on.
