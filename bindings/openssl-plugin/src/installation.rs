@@ -20,7 +20,7 @@ use crate::error_queue::ErrorLibrary;
 use crate::judge::Judge;
 use crate::log::{Level, Log};
 use crate::object::Object;
-use crate::openssl::{CRYPTO_EX_INDEX_SSL, CRYPTO_EX_INDEX_SSL_CTX, Crypto, Security, Ssl};
+use crate::openssl::{CRYPTO_EX_INDEX_SSL, CRYPTO_EX_INDEX_SSL_CTX, Crypto, Security, Ssl, Unusable};
 use crate::status::Status;
 use crate::{connection, context, status};
 
@@ -89,7 +89,7 @@ impl Installation {
         }
         let crypto = match Crypto::of(&object) {
             Ok(crypto) => crypto,
-            Err(error) => return status::note_hidden(&format!("{} is left alone: {error}", object.title())),
+            Err(reason) => return Self::leave_alone(&object, &reason),
         };
         let section = section(&crypto);
         let Some(mut installation) = Self::new(object, crypto, section).map(Box::new) else { return };
@@ -97,14 +97,26 @@ impl Installation {
             installation.slot = slot;
             match place.set(installation) {
                 Ok(()) => {
-                    if let Some(installation) = place.get() {
-                        installation.register();
+                    let Some(installation) = place.get() else { return };
+                    installation.register();
+                    if let Some(event) = status::hidden().filter(|_| slot == 0) {
+                        installation.log.event(Level::Warning, format_args!("{}", event.to_string_lossy()));
                     }
                     return;
                 }
                 Err(back) => installation = back,
             }
         }
+    }
+
+    /// Tells that the OpenSSL that is part of `object` is left alone. Its settings cannot be read, so it is told where
+    /// another one of the process tells what it does, now or once there is one.
+    fn leave_alone(object: &Object, reason: &Unusable) {
+        let event = does_nothing(object, reason);
+        if let Some(other) = Self::all().next() {
+            other.log.event(Level::Warning, format_args!("{event}"));
+        }
+        status::note_hidden(&event);
     }
 
     /// None if there is nothing to do in this program.
@@ -190,10 +202,7 @@ impl Installation {
             Box::new(match Ssl::over(&self.crypto) {
                 Ok(ssl) => Some(ssl),
                 Err(error) => {
-                    self.log.event(
-                        Level::Warning,
-                        format_args!("the module does nothing in {}: {error}", self.object.title()),
-                    );
+                    self.log.event(Level::Warning, format_args!("{}", does_nothing(&self.object, &error)));
                     None
                 }
             })
@@ -240,6 +249,10 @@ impl Installation {
     pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
         INSTALLED.iter().map_while(OnceBox::get)
     }
+}
+
+fn does_nothing(object: &Object, reason: &Unusable) -> String {
+    format!("the module does nothing in {}: {reason}", object.title())
 }
 
 /// The name of the program's file, as the key `except` names it.

@@ -73,13 +73,17 @@ pub(crate) fn note_hidden(why: &str) {
     HIDDEN.get_or_init(|| Box::new(CString::new(why).unwrap_or_default()));
 }
 
+/// What was noted of an OpenSSL that cannot be used.
+pub(crate) fn hidden() -> Option<&'static CStr> {
+    HIDDEN.get().map(CString::as_c_str)
+}
+
 /// The worst that is known of this process, and a sentence that stays as long as the process.
 pub(crate) fn of_process() -> (Seen, &'static CStr) {
     let served = Installation::all().map(of_installation).max_by_key(|(seen, _)| *seen);
-    let hidden = || HIDDEN.get().map(|why| (Seen::Unknown, why.as_c_str()));
     let left_alone = || LEFT_ALONE.get().map(|why| (Seen::Nothing, why.as_c_str()));
     served
-        .or_else(hidden)
+        .or_else(|| hidden().map(|why| (Seen::Unknown, why)))
         .or_else(left_alone)
         .unwrap_or((Seen::Nothing, c"no OpenSSL of this process has loaded the module"))
 }

@@ -24,7 +24,7 @@ static void *load(void *path) {
 }
 
 int main(int argc, char **argv) {
-    alarm(120);
+    alarm(300);
     int count = argc - 4;
     files = argv + argc - 3;
     pthread_t *threads = calloc(count, sizeof *threads);

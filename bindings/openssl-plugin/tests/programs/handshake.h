@@ -22,7 +22,7 @@ struct pair {
 };
 
 /* A program that hangs ends with a signal. */
-static inline void must_end(void) { alarm(120); }
+static inline void must_end(void) { alarm(300); }
 
 static inline void fail(const char *what) {
     fprintf(stderr, "%s\n", what);

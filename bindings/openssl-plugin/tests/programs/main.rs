@@ -7,6 +7,7 @@ mod client_hello;
 mod compatibility;
 mod daemons;
 mod early_data;
+mod foreign;
 mod handshakes;
 mod hostile;
 mod in_memory;
