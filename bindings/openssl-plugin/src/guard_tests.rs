@@ -67,6 +67,8 @@ fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
                 with_panic(|| provider::OSSL_provider_init(null, null.cast(), null.cast(), null.cast())).into(),
                 0,
             ),
+            ("gettable_params", with_panic(|| provider::gettable_params(null)).is_null().into(), 1),
+            ("get_params", with_panic(|| provider::get_params(null, ptr::null_mut())).into(), 0),
             (
                 "new",
                 {
@@ -136,5 +138,5 @@ fn every_function_that_c_calls_is_guarded_and_listed() {
             found += 1;
         }
     }
-    assert_eq!(found, 15, "functions that C calls");
+    assert_eq!(found, 17, "functions that C calls");
 }

@@ -8,6 +8,12 @@ use crate::object::Object;
 use crate::openssl::{CONF, CONF_IMODULE, SSL};
 use crate::{section, status, told};
 
+/// The version of the module.
+pub(crate) const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+    Ok(version) => version,
+    Err(_) => panic!("a version holds no NUL"),
+};
+
 /// Called by OpenSSL when it loads the section that names the module. Always succeeds: OpenSSL would go on without the
 /// module, silently.
 ///
@@ -85,9 +91,5 @@ unsafe fn tell(place: *mut *const c_char, text: &CStr) {
 /// The version of the module, a static string that ends with a NUL.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn mecai_openssl_version() -> *const c_char {
-    const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-        Ok(version) => version,
-        Err(_) => panic!("a version holds no NUL"),
-    };
     guard(VERSION.as_ptr(), || VERSION.as_ptr())
 }

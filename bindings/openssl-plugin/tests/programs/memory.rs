@@ -10,6 +10,7 @@ use mecai::report::Report;
 use mecai::time::UnixTime;
 
 use crate::client_hello::our_extensions;
+use crate::daemons::haproxy;
 use crate::overlay::Overlay;
 use crate::world::{HOST, Server, Vouched, World, now, said};
 
@@ -132,6 +133,35 @@ fn a_new_list_is_seen_without_a_restart() {
     connect_until("refused");
     drop(ask);
     python.wait().unwrap();
+}
+
+/// What was read before the chroot is what counts, as long as there is nothing newer inside.
+#[test]
+fn a_client_in_a_chroot_goes_on_with_its_list_and_its_secret() {
+    let world = World::new();
+    let site = world.site("site", &[HOST]);
+    let server = world.showing(&site, &Vouched { authorities: 2, ..Vouched::for_site(&site) }, &[]);
+    let config = with_state(&world, "client", &[("candidates", "6")]);
+    fs::create_dir(world.path("root")).unwrap();
+    let global = format!("    chroot {}\n    user www-data\n    group www-data", world.path("root"));
+    let sections = format!(
+        "frontend f\n    bind 127.0.0.1:PORT\n    default_backend b\n\
+         backend b\n    server s 127.0.0.1:{} ssl verify required ca-file {} sni str({HOST}) no-ssl-reuse\n",
+        server.port,
+        world.path("root.pem"),
+    );
+    let balancer = haproxy(&world, "haproxy", &global, &sections, Some(&config));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !world.log().contains("the list before stays in use") {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-o", "/dev/null", "-w", "%{http_code}"]);
+        let curl = command.arg(format!("http://127.0.0.1:{}/", balancer.port)).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&curl.stdout), "200", "{}\n{}", world.log(), balancer.said());
+        assert!(Instant::now() < deadline, "{}", world.log());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let log = world.log();
+    assert!(log.contains(&format!("mecai: accepted {HOST}: ")) && !log.contains("no_secret"), "{log}");
 }
 
 #[test]
