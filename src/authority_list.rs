@@ -1,11 +1,12 @@
 //! Who may vouch: operators, their CA keys and their authorities; signed, numbered and dated (spec section 6).
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
 use crate::AuthorityId;
 use crate::Sha256;
 use crate::chain::Chain;
-use crate::octets::Hex;
+use crate::octets::{self, Hex};
 use crate::signature::PublicKey;
 use crate::time::UnixTime;
 
@@ -29,6 +30,7 @@ const AUTHORITIES_MAX: usize = 4_000;
 /// A list whose signatures were checked and that follows every rule of spec section 6.
 #[derive(Clone, Debug)]
 pub struct AuthorityList {
+    digest: Sha256,
     sequence: u64,
     issued: UnixTime,
     expires: UnixTime,
@@ -114,7 +116,27 @@ impl AuthorityList {
             return Err(ListError::Malformed(format!("it has {} octets, more than {LIST_MAX}", json.len())));
         }
         let file: ListFile = serde_json::from_slice(json).map_err(|error| ListError::Malformed(error.to_string()))?;
-        Self::from_file(&file).map_err(ListError::Malformed)
+        Self::from_file(&file, octets::sha256(&[json])).map_err(ListError::Malformed)
+    }
+
+    /// SHA-256 of its JSON.
+    pub(crate) fn digest(&self) -> &Sha256 {
+        &self.digest
+    }
+
+    /// The times around `now` in which the same authorities are valid.
+    pub(crate) fn steady(&self, now: UnixTime) -> RangeInclusive<UnixTime> {
+        let authorities = self.operators.iter().flat_map(|operator| &operator.authorities);
+        let changes = authorities.flat_map(|authority| [authority.valid_from, authority.valid_until.plus(1)]);
+        let (mut first, mut last) = (UnixTime(0), UnixTime(u64::MAX));
+        for change in changes {
+            if change <= now {
+                first = first.max(change);
+            } else {
+                last = last.min(UnixTime(change.0 - 1));
+            }
+        }
+        first..=last
     }
 
     /// Never goes back.
@@ -169,11 +191,12 @@ impl AuthorityList {
         Some(owners)
     }
 
-    fn from_file(file: &ListFile) -> Result<Self, String> {
+    fn from_file(file: &ListFile, digest: Sha256) -> Result<Self, String> {
         let header = &file.header()?;
         let operators = file.operators.iter().map(OperatorEntry::read).collect::<Result<Vec<_>, _>>()?;
         let (sequence, issued, expires) = *header;
-        let mut list = Self { sequence, issued, expires, operators, owners: HashMap::new(), authorities: Vec::new() };
+        let mut list =
+            Self { digest, sequence, issued, expires, operators, owners: HashMap::new(), authorities: Vec::new() };
         list.index()?;
         Ok(list)
     }

@@ -1,5 +1,9 @@
 //! Which operators a client demands endorsements of: a secret, sticky ranking (spec section 7).
 
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
 use ring::hmac;
 
 use crate::authority_list::{AuthorityList, OperatorSet};
@@ -16,10 +20,26 @@ const REGION_OPERATORS_MIN: usize = 8;
 /// With fewer countries than this in a region, the region is not applied.
 const REGION_COUNTRIES_MIN: usize = 3;
 
-/// A user's secret on one machine. It is wiped from memory by its owner; here only keyed hash states are kept.
+/// How many picks a secret remembers.
+const REMEMBERED: usize = 16;
+
+/// A user's secret on one machine. It is wiped from memory by its owner; here only keyed hash states are kept, and the
+/// last picks that were drawn by it: to hash every operator of a list anew for every handshake would show.
 pub struct PickSecret {
     key: hmac::Key,
     offset: u64,
+    drawn: [ArcSwapOption<Drawn>; REMEMBERED],
+}
+
+/// A pick, and everything that it follows from beside the secret.
+struct Drawn {
+    list: Sha256,
+    name: Box<str>,
+    candidates: usize,
+    region: Option<Box<str>>,
+    /// When the same draw gives the same pick.
+    times: RangeInclusive<UnixTime>,
+    pick: Pick,
 }
 
 impl PickSecret {
@@ -31,12 +51,30 @@ impl PickSecret {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &own);
         let offset = octets::hmac(&key, &[b"mecai-epoch-v1"]);
         let offset = offset.iter().take(8).fold(0_u64, |number, octet| number << 8 | u64::from(*octet));
-        Self { key, offset: offset % EPOCH }
+        Self { key, offset: offset % EPOCH, drawn: Default::default() }
     }
 
     fn seed(&self, domain: &[u8], now: UnixTime) -> Sha256 {
-        let epoch = now.0.saturating_add(self.offset) / EPOCH;
-        octets::hmac(&self.key, &[b"mecai-pick-v1", &epoch.to_be_bytes(), domain])
+        octets::hmac(&self.key, &[b"mecai-pick-v1", &self.epoch(now).to_be_bytes(), domain])
+    }
+
+    fn epoch(&self, now: UnixTime) -> u64 {
+        now.0.saturating_add(self.offset) / EPOCH
+    }
+
+    /// The times around `now` in which neither the epoch changes nor which authorities of the list are valid.
+    fn steady(&self, list: &AuthorityList, now: UnixTime) -> RangeInclusive<UnixTime> {
+        let start = self.epoch(now) * EPOCH;
+        let end = start.saturating_add(EPOCH - 1);
+        let (first, last) = list.steady(now).into_inner();
+        let of_epoch = |second: u64| UnixTime(second.saturating_sub(self.offset));
+        first.max(of_epoch(start))..=last.min(of_epoch(end))
+    }
+
+    /// Where the pick for a name is remembered: another one that comes to the same place takes it.
+    fn place(&self, name: &str) -> Option<&ArcSwapOption<Drawn>> {
+        let sum = name.bytes().fold(0_usize, |sum, octet| sum.wrapping_add(usize::from(octet)));
+        self.drawn.get(sum % REMEMBERED)
     }
 }
 
@@ -73,6 +111,39 @@ impl Pick {
     /// Draws the pick for a name: at most `candidates` (31 at most) operators that can vouch now.
     #[must_use]
     pub fn draw(
+        list: &AuthorityList,
+        secret: &PickSecret,
+        name: &str,
+        candidates: usize,
+        region: Option<&str>,
+        now: UnixTime,
+    ) -> Self {
+        let place = secret.place(name);
+        if let Some(drawn) = place.and_then(|place| place.load().as_ref().map(Arc::clone))
+            && drawn.name.as_ref() == name
+            && drawn.list == *list.digest()
+            && drawn.candidates == candidates
+            && drawn.region.as_deref() == region
+            && drawn.times.contains(&now)
+        {
+            return drawn.pick;
+        }
+        let pick = Self::draw_anew(list, secret, name, candidates, region, now);
+        if let Some(place) = place {
+            let (region, times) = (region.map(Box::from), secret.steady(list, now));
+            place.store(Some(Arc::new(Drawn {
+                list: *list.digest(),
+                name: name.into(),
+                candidates,
+                region,
+                times,
+                pick,
+            })));
+        }
+        pick
+    }
+
+    fn draw_anew(
         list: &AuthorityList,
         secret: &PickSecret,
         name: &str,
@@ -206,7 +277,12 @@ impl Best {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::authority_list::{AuthorityEntry, ListFile, OperatorEntry};
+    use crate::signature::SigningKey;
 
     #[test]
     fn registrable_domains() {
@@ -232,5 +308,61 @@ mod tests {
         assert_eq!(machine_id("0123456789abcdef\n"), Ok("0123456789abcdef"));
         assert_eq!(machine_id(" \n"), Err(NoMachineId::Empty));
         assert_eq!(machine_id("uninitialized\n"), Err(NoMachineId::Image));
+    }
+
+    /// Ten operators, whose authorities begin one after the other from second 1,000 on.
+    fn list(number: u64, lifetime: u64) -> AuthorityList {
+        let operator = |index: u64| OperatorEntry {
+            id: format!("operator-{}", index * number),
+            name: "Operator".into(),
+            country: ["DE", "US", "JP"][index as usize % 3].into(),
+            ca_keys: vec![format!("{index:064x}")],
+            authorities: vec![AuthorityEntry {
+                public_key: SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap().public_key_base64(),
+                url: "https://va.example/".into(),
+                regions: if index < 9 { vec!["EU".into()] } else { Vec::new() },
+                valid_from: UnixTime(1_000 + 10 * index).to_string(),
+                valid_until: UnixTime(1_000 + 10 * index + lifetime).to_string(),
+            }],
+        };
+        let (issued, expires) = (UnixTime(0).to_string(), UnixTime(1).to_string());
+        let file =
+            ListFile { version: 1, sequence: number, issued, expires, operators: (0..10).map(operator).collect() };
+        AuthorityList::from_json(&serde_json::to_vec(&file).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_remembered_pick_is_the_pick_that_would_be_drawn() {
+        // Those of the first list end one after the other too.
+        let lists = [list(1, 60), list(2, 3 * EPOCH)];
+        let fresh = || PickSecret::new(&[1; 32], "machine");
+        let remembering = fresh();
+        let end_of_epoch = EPOCH - remembering.offset;
+        let seconds: Vec<u64> = (990..1_170).chain(end_of_epoch - 2..end_of_epoch + 2).collect();
+        let asked = [
+            (&lists[0], "www.shop.example", 4, None),
+            (&lists[1], "www.shop.example", 4, None),
+            (&lists[1], "www.shop.example", 2, None),
+            (&lists[1], "www.shop.example", 2, Some("EU")),
+            (&lists[1], "www.club.example", 2, Some("EU")),
+            // Comes to the same place as the one before it.
+            (&lists[1], "www.culb.example", 2, Some("EU")),
+        ];
+        let forward = asked.iter().flat_map(|asked| seconds.iter().map(move |second| (asked, second)));
+        let back = asked.iter().flat_map(|asked| seconds.iter().rev().map(move |second| (asked, second)));
+        let in_turn = seconds.iter().flat_map(|second| asked.iter().map(move |asked| (asked, second)));
+        let (mut remembered, mut picks) = (0, HashSet::new());
+        for ((list, name, candidates, region), second) in forward.chain(back).chain(in_turn) {
+            let now = UnixTime(*second);
+            let place = remembering.place(name).unwrap();
+            let before = place.load_full();
+            let pick = Pick::draw(list, &remembering, name, *candidates, *region, now);
+            let drawn = Pick::draw(list, &fresh(), name, *candidates, *region, now);
+            assert_eq!(pick.operators(), drawn.operators(), "{name} {candidates} {region:?} {now}");
+            assert_eq!(pick.region_widened(), drawn.region_widened(), "{name} {candidates} {region:?} {now}");
+            remembered += usize::from(before.zip(place.load_full()).is_some_and(|(a, b)| Arc::ptr_eq(&a, &b)));
+            picks.insert((list.sequence(), drawn.operators().to_vec()));
+        }
+        assert!(remembered > 500 && picks.len() > 30, "{remembered} were remembered, of {} picks", picks.len());
     }
 }
