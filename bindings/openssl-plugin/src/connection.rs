@@ -1,13 +1,11 @@
 //! What the module keeps in an SSL: a client's place in its handshake, and afterwards the verdict.
 
-use std::cell::OnceCell;
-use std::ffi::{CStr, CString, c_int, c_long, c_void};
+use std::ffi::{c_int, c_long, c_void};
 use std::{mem, ptr};
 
 use mecai::time::UnixTime;
 use mecai::verdict::Verdict;
 
-use crate::event;
 use crate::guard::guard;
 use crate::openssl::{CRYPTO_EX_DATA, SSL, Ssl};
 
@@ -29,21 +27,6 @@ pub(crate) struct Judged {
     /// The name that was meant; empty if there was none.
     pub(crate) name: String,
     pub(crate) at: UnixTime,
-    sentence: OnceCell<CString>,
-}
-
-impl Judged {
-    pub(crate) fn new(verdict: Verdict, name: String, at: UnixTime) -> Self {
-        Self { verdict, name, at, sentence: OnceCell::new() }
-    }
-
-    /// What the log says of it. Made when it is first asked for.
-    pub(crate) fn sentence(&self) -> &CStr {
-        self.sentence.get_or_init(|| {
-            let text = event::sentence(&self.name, &self.verdict, self.at);
-            CString::new(text.replace('\0', "\\0")).unwrap_or_default()
-        })
-    }
 }
 
 /// The state of a connection.

@@ -55,10 +55,10 @@ fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
                 },
                 0,
             ),
-            ("mecai_openssl_status", with_panic(|| module::mecai_openssl_status(ptr::null_mut())).into(), 0),
+            ("mecai_openssl_status", with_panic(|| module::mecai_openssl_status(ptr::null_mut(), 0)).into(), 0),
             (
                 "mecai_openssl_verdict",
-                with_panic(|| module::mecai_openssl_verdict(ptr::null_mut(), ptr::null_mut())).into(),
+                with_panic(|| module::mecai_openssl_verdict(ptr::null_mut(), ptr::null_mut(), 0)).into(),
                 0,
             ),
             ("mecai_openssl_version", with_panic(|| module::mecai_openssl_version()).is_null().into(), 0),

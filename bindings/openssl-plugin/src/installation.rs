@@ -7,7 +7,7 @@
 //! found counts. Nobody waits for another: a child that was forked meanwhile has no such thread, and a thread that loads
 //! a library, inside the linker's lock, may need what another thread asks the linker for.
 
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -53,26 +53,11 @@ pub(crate) enum Client {
     Off,
     /// Vouchers are asked for and judged.
     On(Box<Judge>),
-    /// Everything is refused: the settings could not be read.
-    Broken(Broken),
+    /// Everything is refused: the settings could not be read. The text names the key and what is wrong with it.
+    Broken(String),
 }
 
-/// Settings that could not be read.
-pub(crate) struct Broken {
-    /// The key and what is wrong with it.
-    pub(crate) problem: String,
-    /// The same in a sentence, for those who ask for the status.
-    pub(crate) status: CString,
-}
-
-impl Broken {
-    const EVENT: &str = "the configuration could not be read: client handshakes are refused, servers show no vouchers";
-
-    fn new(problem: String) -> Self {
-        let status = format!("{}: {problem}", Self::EVENT).replace('\0', "\\0");
-        Self { problem, status: CString::new(status).unwrap_or_default() }
-    }
-}
+const BROKEN: &str = "the configuration could not be read: client handshakes are refused, servers show no vouchers";
 
 impl Installation {
     /// Installs the module in the OpenSSL that is part of `object`, unless that has been done or cannot be.
@@ -100,7 +85,7 @@ impl Installation {
                     let Some(installation) = place.get() else { return };
                     installation.register();
                     if let Some(event) = status::hidden().filter(|_| slot == 0) {
-                        installation.log.event(Level::Warning, format_args!("{}", event.to_string_lossy()));
+                        installation.log.event(Level::Warning, format_args!("{event}"));
                     }
                     return;
                 }
@@ -116,7 +101,7 @@ impl Installation {
         if let Some(other) = Self::all().next() {
             other.log.event(Level::Warning, format_args!("{event}"));
         }
-        status::note_hidden(&event);
+        status::note_hidden(event);
     }
 
     /// None if there is nothing to do in this program.
@@ -139,11 +124,10 @@ impl Installation {
                 (client, settings.vouchers.map(Answers::new))
             }
             Err(error) => {
-                let broken = Broken::new(error);
                 // Somebody has to be told, also where `log` says nothing or could not be read.
                 let told = if log.is_on() { &log } else { &Log::stderr(&program) };
-                told.event(Level::Warning, format_args!("{}: {}", Broken::EVENT, broken.problem));
-                (Client::Broken(broken), None)
+                told.event(Level::Warning, format_args!("{BROKEN}: {error}"));
+                (Client::Broken(error), None)
             }
         };
         if matches!(client, Client::Off) && answers.is_none() {
@@ -213,6 +197,15 @@ impl Installation {
     /// The same, if they have been looked up.
     pub(crate) fn known_ssl(&self) -> Option<&Ssl> {
         self.ssl.get()?.as_ref()
+    }
+
+    /// Why no handshake can be judged, with the key to look at.
+    pub(crate) fn problem(&self) -> Option<String> {
+        match &self.client {
+            Client::Off => None,
+            Client::On(judge) => judge.list_problem(),
+            Client::Broken(problem) => Some(format!("{BROKEN}: {problem}")),
+        }
     }
 
     /// Whether they were looked for and not found.

@@ -94,6 +94,11 @@ impl Judge {
         self.files(log);
     }
 
+    /// Why there is no authority list, if that has been found out.
+    pub(crate) fn list_problem(&self) -> Option<String> {
+        self.files.get()?.list.problem()
+    }
+
     /// Stands for the policy: sessions that were judged by another are not resumed.
     pub(crate) fn fingerprint(&self) -> &Sha256 {
         &self.fingerprint

@@ -50,11 +50,17 @@ impl WatchedList {
             }),
         };
         let first = Current { marks: list.marks(), list: list.read(0, log) };
-        if let Err(error) = &first.list {
-            log.event(Level::Warning, format_args!("authorities = {}: {error}", list.path.display()));
-        }
         list.current = ArcSwap::from_pointee(first);
+        if let Some(problem) = list.problem() {
+            log.event(Level::Warning, format_args!("{problem}"));
+        }
         list
+    }
+
+    /// Why there is no list, with its key.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let current = self.current.load();
+        current.list.as_ref().err().map(|error| format!("authorities = {}: {error}", self.path.display()))
     }
 
     /// The list as it is now. Looks at the files at most once in five seconds, and reads them only if they changed;

@@ -1,6 +1,7 @@
 //! The entries that OpenSSL calls for a configuration module, and the plain functions for everybody else.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
 
 use crate::guard::guard;
 use crate::installation::Installation;
@@ -41,18 +42,19 @@ pub(crate) unsafe extern "C" fn OPENSSL_finish(_module: *mut CONF_IMODULE) {
 
 /// What has been seen of the module in this process: 0 it is not installed, 1 it is installed, 2 it has judged a
 /// handshake, 3 a program replaced its verify callback: a handshake went on without being judged, 4 its configuration
-/// could not be read, 5 nothing can be known. Any thread may ask.
+/// or the authority list cannot be used, 5 nothing can be known. Any thread may ask.
 ///
-/// Unless `sentence` is NULL, it is set to a sentence that says more: which key is wrong. It ends with a NUL and stays.
+/// A sentence that says more, which key is wrong, is written to `sentence`, which has room for `size` octets, with a NUL
+/// at its end; what does not fit is cut off. NULL for no sentence.
 ///
 /// # Safety
-/// `sentence` is NULL or a place for a pointer.
+/// `sentence` is NULL, or so many octets may be written there.
 #[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn mecai_openssl_status(sentence: *mut *const c_char) -> u32 {
+pub(crate) unsafe extern "C" fn mecai_openssl_status(sentence: *mut c_char, size: usize) -> u32 {
     guard(0, || {
         let (seen, text) = status::of_process();
         // SAFETY: as the caller says.
-        unsafe { tell(sentence, text) };
+        unsafe { write(sentence, size, &text) };
         seen.number()
     })
 }
@@ -61,30 +63,35 @@ pub(crate) unsafe extern "C" fn mecai_openssl_status(sentence: *mut *const c_cha
 /// enough vouchers, 3 it was exempt, 0x4D01 it was accepted. A resumed session has the outcome of the handshake that it
 /// is of. To be asked by the thread that uses the connection.
 ///
-/// Unless `sentence` is NULL, it is set to a sentence with the code and the values compared. It ends with a NUL and
-/// stays until the connection begins another handshake or is freed.
+/// A sentence with the code and the values compared is written to `sentence` as by [`mecai_openssl_status`].
 ///
 /// # Safety
-/// `ssl` is NULL, or a connection of the OpenSSL that the caller uses. `sentence` is NULL or a place for a pointer.
+/// `ssl` is NULL, or a connection of the OpenSSL that the caller uses. `sentence` is NULL, or `size` octets may be
+/// written there.
 #[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn mecai_openssl_verdict(ssl: *mut SSL, sentence: *mut *const c_char) -> u32 {
+pub(crate) unsafe extern "C" fn mecai_openssl_verdict(ssl: *mut SSL, sentence: *mut c_char, size: usize) -> u32 {
     guard(0, || {
         // SAFETY: as the caller says.
         unsafe {
-            tell(sentence, c"not judged");
+            write(sentence, size, "not judged");
             let (outcome, text) = told::of_connection(ssl);
-            tell(sentence, text);
+            write(sentence, size, &text);
             outcome
         }
     })
 }
 
 /// # Safety
-/// `place` is NULL or a place for a pointer.
-unsafe fn tell(place: *mut *const c_char, text: &CStr) {
-    if !place.is_null() {
-        // SAFETY: as the caller says.
-        unsafe { *place = text.as_ptr() };
+/// `place` is NULL, or `size` octets may be written there.
+unsafe fn write(place: *mut c_char, size: usize, text: &str) {
+    let Some(room) = size.checked_sub(1).filter(|_| !place.is_null()) else { return };
+    let text = text.replace('\0', "\\0");
+    // Between two characters.
+    let end = (0..=room.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    // SAFETY: as the caller says; the end is at most the last octet but one.
+    unsafe {
+        ptr::copy_nonoverlapping(text.as_ptr(), place.cast(), end);
+        *place.add(end) = 0;
     }
 }
 

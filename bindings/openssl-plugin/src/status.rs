@@ -1,11 +1,10 @@
 //! What has been seen of the module: OpenSSL gives no way to read back a verify callback.
 
-use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
-use crate::installation::{Client, Installation};
+use crate::installation::Installation;
 
 /// What one installation has seen.
 #[derive(Debug, Default)]
@@ -41,7 +40,7 @@ pub(crate) enum Seen {
     Working,
     /// A handshake that asked for vouchers went on without being judged: the program has its own verify callback.
     Replaced,
-    /// The configuration could not be read: clients refuse, servers show no vouchers.
+    /// The configuration or the authority list cannot be used: no handshake can be judged.
     Broken,
 }
 
@@ -60,51 +59,52 @@ impl Seen {
 }
 
 /// Why an OpenSSL that loaded the module goes without it.
-static LEFT_ALONE: OnceBox<CString> = OnceBox::new();
-static HIDDEN: OnceBox<CString> = OnceBox::new();
+static LEFT_ALONE: OnceBox<String> = OnceBox::new();
+static HIDDEN: OnceBox<String> = OnceBox::new();
 
 /// Notes that the configuration keeps the module out of this program.
 pub(crate) fn note_left_alone(why: &str) {
-    LEFT_ALONE.get_or_init(|| Box::new(CString::new(why).unwrap_or_default()));
+    LEFT_ALONE.get_or_init(|| Box::new(why.to_owned()));
 }
 
 /// Notes that an OpenSSL loaded the module and cannot be used.
-pub(crate) fn note_hidden(why: &str) {
-    HIDDEN.get_or_init(|| Box::new(CString::new(why).unwrap_or_default()));
+pub(crate) fn note_hidden(why: String) {
+    HIDDEN.get_or_init(|| Box::new(why));
 }
 
 /// What was noted of an OpenSSL that cannot be used.
-pub(crate) fn hidden() -> Option<&'static CStr> {
-    HIDDEN.get().map(CString::as_c_str)
+pub(crate) fn hidden() -> Option<&'static String> {
+    HIDDEN.get()
 }
 
-/// The worst that is known of this process, and a sentence that stays as long as the process.
-pub(crate) fn of_process() -> (Seen, &'static CStr) {
+/// The worst that is known of this process, and a sentence.
+pub(crate) fn of_process() -> (Seen, String) {
     let served = Installation::all().map(of_installation).max_by_key(|(seen, _)| *seen);
-    let left_alone = || LEFT_ALONE.get().map(|why| (Seen::Nothing, why.as_c_str()));
-    served
-        .or_else(|| hidden().map(|why| (Seen::Unknown, why)))
-        .or_else(left_alone)
-        .unwrap_or((Seen::Nothing, c"no OpenSSL of this process has loaded the module"))
+    let hidden = || hidden().map(|why| (Seen::Unknown, why.clone()));
+    let left_alone = || LEFT_ALONE.get().map(|why| (Seen::Nothing, why.clone()));
+    let nothing = || (Seen::Nothing, "no OpenSSL of this process has loaded the module".to_owned());
+    served.or_else(hidden).or_else(left_alone).unwrap_or_else(nothing)
 }
 
-fn of_installation(installation: &'static Installation) -> (Seen, &'static CStr) {
+fn of_installation(installation: &Installation) -> (Seen, String) {
     let status = &installation.status;
-    if let Client::Broken(broken) = &installation.client {
-        (Seen::Broken, &broken.status)
-    } else if installation.has_no_ssl() {
+    if let Some(problem) = installation.problem() {
+        return (Seen::Broken, problem);
+    }
+    let (seen, sentence) = if installation.has_no_ssl() {
         (
             Seen::Unknown,
-            c"the OpenSSL that loaded the module hides its TLS functions: nothing can be said of its handshakes",
+            "the OpenSSL that loaded the module hides its TLS functions: nothing can be said of its handshakes",
         )
     } else if status.replaced.load(Ordering::Relaxed) {
         (
             Seen::Replaced,
-            c"a handshake asked for vouchers and was not judged: the program has a verify callback of its own",
+            "a handshake asked for vouchers and was not judged: the program has a verify callback of its own",
         )
     } else if status.judged.load(Ordering::Relaxed) {
-        (Seen::Working, c"the module has judged a handshake")
+        (Seen::Working, "the module has judged a handshake")
     } else {
-        (Seen::Installed, c"the module is installed and has judged no handshake yet")
-    }
+        (Seen::Installed, "the module is installed and has judged no handshake yet")
+    };
+    (seen, sentence.to_owned())
 }

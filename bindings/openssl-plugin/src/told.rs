@@ -1,10 +1,9 @@
 //! What a program is told of one of its connections, when it asks.
 
-use std::ffi::CStr;
-
 use mecai::verdict::Outcome;
 
 use crate::connection::{self, State};
+use crate::event;
 use crate::installation::Installation;
 use crate::object::Object;
 use crate::openssl::SSL;
@@ -12,37 +11,40 @@ use crate::session::{self, Reason};
 
 const NOT_JUDGED: u32 = 0;
 
-/// The number of the connection's outcome, and a sentence that stays until its next handshake or its end.
+/// The number of the connection's outcome, and a sentence.
 ///
 /// # Safety
 /// `ssl` is a connection of the OpenSSL that the calling object uses, and of no other; nobody else uses it meanwhile.
-pub(crate) unsafe fn of_connection<'a>(ssl: *mut SSL) -> (u32, &'a CStr) {
+pub(crate) unsafe fn of_connection(ssl: *mut SSL) -> (u32, String) {
+    let told = |number, sentence: &str| (number, sentence.to_owned());
     let Some(installation) = serving_the_caller() else {
-        return (NOT_JUDGED, c"not judged: the module is not installed in this program's OpenSSL");
+        return told(NOT_JUDGED, "not judged: the module is not installed in this program's OpenSSL");
     };
     let Some(functions) = installation.known_ssl().filter(|_| !ssl.is_null()) else {
-        return (NOT_JUDGED, c"not judged: there is no connection");
+        return told(NOT_JUDGED, "not judged: there is no connection");
     };
     // SAFETY: as the caller says.
     unsafe {
         if let Some(State::Verified(Some(judged))) = connection::state(functions, ssl, installation.connection_index())
         {
-            return (number(judged.verdict.outcome()), judged.sentence());
+            let sentence = event::sentence(&judged.name, &judged.verdict, judged.at);
+            return (number(judged.verdict.outcome()), sentence);
         }
         if functions.SSL_session_reused(ssl) != 1 {
-            return (NOT_JUDGED, c"not judged: no handshake asked for vouchers and was verified");
+            return told(NOT_JUDGED, "not judged: no handshake asked for vouchers and was verified");
         }
         match session::reason(functions, ssl) {
             Some(Reason::Accepted) => {
-                (number(Outcome::Accepted), c"accepted: the session was resumed, and its vouchers are in force")
+                told(number(Outcome::Accepted), "accepted: the session was resumed, and its vouchers are in force")
             }
             Some(Reason::Exempt) => {
-                (number(Outcome::Exempt), c"exempt: the session of an exempt handshake was resumed")
+                told(number(Outcome::Exempt), "exempt: the session of an exempt handshake was resumed")
             }
-            Some(Reason::Unvouched) => {
-                (number(Outcome::Unvouched), c"unvouched: the session of a handshake that was let through was resumed")
-            }
-            None => (NOT_JUDGED, c"not judged: the session was resumed without a mark of the module"),
+            Some(Reason::Unvouched) => told(
+                number(Outcome::Unvouched),
+                "unvouched: the session of a handshake that was let through was resumed",
+            ),
+            None => told(NOT_JUDGED, "not judged: the session was resumed without a mark of the module"),
         }
     }
 }

@@ -55,9 +55,10 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             let judged = match &installation.client {
                 Client::Off => return 0,
                 Client::On(judge) => judge_handshake(installation, judge, functions, ssl, store, answer.as_deref()),
-                Client::Broken(broken) => {
+                Client::Broken(problem) => {
                     let meant = references::of_verification(crypto, functions, ssl, store);
-                    let judged = Judged::new(Verdict::configuration(broken.problem.clone()), meant.title(), now());
+                    let judged =
+                        Judged { verdict: Verdict::configuration(problem.clone()), name: meant.title(), at: now() };
                     event::verdict(&installation.log, &judged.name, &judged.verdict, judged.at);
                     judged
                 }
@@ -95,7 +96,7 @@ pub(crate) unsafe fn refuse_broken(
             return None;
         }
         let meant = references::of_connection(&installation.crypto, functions, ssl);
-        let refused = Judged::new(judge.refuse_broken(&meant, error)?, meant.title(), now());
+        let refused = Judged { verdict: judge.refuse_broken(&meant, error)?, name: meant.title(), at: now() };
         event::verdict(&installation.log, &refused.name, &refused.verdict, refused.at);
         installation.status.note_judged();
         installation.errors.raise(&installation.crypto, refused.verdict.code(), &refused.verdict.to_string());
@@ -135,6 +136,6 @@ unsafe fn judge_handshake(
             judge.keep(&installation.log, &shown, &verdict, served);
         }
         session::mark(installation, judge, functions, ssl, &verdict);
-        Judged::new(verdict, name, shown.now)
+        Judged { verdict, name, at: shown.now }
     }
 }

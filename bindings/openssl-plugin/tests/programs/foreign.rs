@@ -55,8 +55,8 @@ fn nothing_is_known_where_only_an_openssl_that_hides_its_names_has_loaded_the_mo
 import ctypes, sys
 from cryptography.hazmat.primitives import hashes
 hashes.Hash(hashes.SHA256()).finalize()
-sentence = ctypes.c_char_p()
-status = ctypes.CDLL(sys.argv[1]).mecai_openssl_status(ctypes.byref(sentence))
+sentence = ctypes.create_string_buffer(1000)
+status = ctypes.CDLL(sys.argv[1]).mecai_openssl_status(sentence, ctypes.c_size_t(len(sentence)))
 print(status, sentence.value.decode())
 ";
     let world = World::new();

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <string.h>
 
 static SSL_SESSION *session;
 
@@ -24,12 +25,15 @@ int main(int argc, char **argv) {
     OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
     void *module = dlopen(argv[1], RTLD_NOW);
     if (module == NULL) return 3;
-    unsigned (*status)(const char **) = (unsigned (*)(const char **))dlsym(module, "mecai_openssl_status");
-    unsigned (*verdict)(SSL *, const char **) = (unsigned (*)(SSL *, const char **))dlsym(module, "mecai_openssl_verdict");
-    const char *sentence = NULL;
-    unsigned number = status(&sentence);
+    unsigned (*status)(char *, size_t) = (unsigned (*)(char *, size_t))dlsym(module, "mecai_openssl_status");
+    unsigned (*verdict)(SSL *, char *, size_t) = (unsigned (*)(SSL *, char *, size_t))dlsym(module, "mecai_openssl_verdict");
+    char sentence[1024], small[] = "xxxxxx";
+    unsigned number = status(sentence, sizeof sentence);
     printf("status %u %s\n", number, sentence);
-    if (verdict(NULL, NULL) != 0 || status(NULL) != number) return 4;
+    /* No room, little room, no connection. */
+    if (status(NULL, 9) != number || status(small, 0) != number || small[0] != 'x') return 4;
+    if (status(small, 5) != number || strlen(small) != 4 || strncmp(small, sentence, 4) != 0 || small[5] != 'x') return 5;
+    if (verdict(NULL, sentence, sizeof sentence) != 0 || strncmp(sentence, "not judged: ", 12) != 0) return 6;
 
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_load_verify_locations(context, argv[2], NULL);
@@ -48,10 +52,10 @@ int main(int argc, char **argv) {
         int done = BIO_do_connect(bio) > 0 && BIO_do_handshake(bio) > 0;
         char octet;
         if (done && BIO_puts(bio, "GET / HTTP/1.0\r\n\r\n") > 0) BIO_read(bio, &octet, 1); /* takes the tickets in */
-        number = verdict(ssl, &sentence);
+        number = verdict(ssl, sentence, sizeof sentence);
         printf("%s%s 0x%x %s\n", done ? "connected" : "failed", SSL_session_reused(ssl) ? " again" : "", number, sentence);
-        printf("status %u", status(&sentence));
-        printf(" %s\n", sentence);
+        number = status(sentence, sizeof sentence);
+        printf("status %u %s\n", number, sentence);
         BIO_free_all(bio);
     }
     SSL_SESSION_free(session);

@@ -77,6 +77,10 @@ fn a_program_is_told_what_the_module_has_seen() {
     let broken = "status 4 the configuration could not be read: client handshakes are refused, servers show no vouchers: \
                   quorum = 5: quorum is 5, not 1 to candidates, which is 4";
     assert_eq!(status(&[("quorum", "5")], &good, &[]), [broken, broken]);
+    let missing = "status 4 authorities = /no/such/list: there is no authority list: /no/such/list: No such file or \
+                   directory (os error 2)";
+    // The list is read with the first context.
+    assert_eq!(status(&[("authorities", "/no/such/list")], &good, &[]), [installed, missing]);
     let nobody = told(&world, "/dev/null", &bare, &[]);
     assert_eq!(nobody[0], "status 0 no OpenSSL of this process has loaded the module");
     assert!(nobody[1].starts_with("connected 0x0 not judged: the module is not installed"), "{nobody:?}");
