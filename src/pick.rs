@@ -1,11 +1,12 @@
 //! Which operators a client demands endorsements of: a secret, sticky ranking (spec section 7).
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use ring::hmac;
 
+mod last;
+
+use self::last::{Asked, LastPicks};
 use crate::authority_list::{AuthorityList, OperatorSet};
 use crate::extension::CANDIDATES_MAX;
 use crate::host::HOST_MAX;
@@ -20,26 +21,12 @@ const REGION_OPERATORS_MIN: usize = 8;
 /// With fewer countries than this in a region, the region is not applied.
 const REGION_COUNTRIES_MIN: usize = 3;
 
-/// How many picks a secret remembers.
-const REMEMBERED: usize = 16;
-
-/// A user's secret on one machine. It is wiped from memory by its owner; here only keyed hash states are kept, and the
-/// last picks that were drawn by it: to hash every operator of a list anew for every handshake would show.
+/// A user's secret on one machine. It is wiped from memory by its owner; here only keyed hash states and the
+/// last picks are kept.
 pub struct PickSecret {
     key: hmac::Key,
     offset: u64,
-    drawn: [ArcSwapOption<Drawn>; REMEMBERED],
-}
-
-/// A pick, and everything that it follows from beside the secret.
-struct Drawn {
-    list: Sha256,
-    name: Box<str>,
-    candidates: usize,
-    region: Option<Box<str>>,
-    /// When the same draw gives the same pick.
-    times: RangeInclusive<UnixTime>,
-    pick: Pick,
+    last: LastPicks,
 }
 
 impl PickSecret {
@@ -51,7 +38,7 @@ impl PickSecret {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &own);
         let offset = octets::hmac(&key, &[b"mecai-epoch-v1"]);
         let offset = offset.iter().take(8).fold(0_u64, |number, octet| number << 8 | u64::from(*octet));
-        Self { key, offset: offset % EPOCH, drawn: Default::default() }
+        Self { key, offset: offset % EPOCH, last: LastPicks::default() }
     }
 
     fn seed(&self, domain: &[u8], now: UnixTime) -> Sha256 {
@@ -69,12 +56,6 @@ impl PickSecret {
         let (first, last) = list.steady(now).into_inner();
         let of_epoch = |second: u64| UnixTime(second.saturating_sub(self.offset));
         first.max(of_epoch(start))..=last.min(of_epoch(end))
-    }
-
-    /// Where the pick for a name is remembered: another one that comes to the same place takes it.
-    fn place(&self, name: &str) -> Option<&ArcSwapOption<Drawn>> {
-        let sum = name.bytes().fold(0_usize, |sum, octet| sum.wrapping_add(usize::from(octet)));
-        self.drawn.get(sum % REMEMBERED)
     }
 }
 
@@ -118,29 +99,12 @@ impl Pick {
         region: Option<&str>,
         now: UnixTime,
     ) -> Self {
-        let place = secret.place(name);
-        if let Some(drawn) = place.and_then(|place| place.load().as_ref().map(Arc::clone))
-            && drawn.name.as_ref() == name
-            && drawn.list == *list.digest()
-            && drawn.candidates == candidates
-            && drawn.region.as_deref() == region
-            && drawn.times.contains(&now)
-        {
-            return drawn.pick;
-        }
-        let pick = Self::draw_anew(list, secret, name, candidates, region, now);
-        if let Some(place) = place {
-            let (region, times) = (region.map(Box::from), secret.steady(list, now));
-            place.store(Some(Arc::new(Drawn {
-                list: *list.digest(),
-                name: name.into(),
-                candidates,
-                region,
-                times,
-                pick,
-            })));
-        }
-        pick
+        let asked = Asked { list: *list.digest(), name, candidates, region };
+        secret.last.find(&asked, now).unwrap_or_else(|| {
+            let pick = Self::draw_anew(list, secret, name, candidates, region, now);
+            secret.last.keep(&asked, secret.steady(list, now), pick);
+            pick
+        })
     }
 
     fn draw_anew(
@@ -354,13 +318,12 @@ mod tests {
         let (mut remembered, mut picks) = (0, HashSet::new());
         for ((list, name, candidates, region), second) in forward.chain(back).chain(in_turn) {
             let now = UnixTime(*second);
-            let place = remembering.place(name).unwrap();
-            let before = place.load_full();
+            let question = Asked { list: *list.digest(), name, candidates: *candidates, region: *region };
+            remembered += usize::from(remembering.last.find(&question, now).is_some());
             let pick = Pick::draw(list, &remembering, name, *candidates, *region, now);
             let drawn = Pick::draw(list, &fresh(), name, *candidates, *region, now);
             assert_eq!(pick.operators(), drawn.operators(), "{name} {candidates} {region:?} {now}");
             assert_eq!(pick.region_widened(), drawn.region_widened(), "{name} {candidates} {region:?} {now}");
-            remembered += usize::from(before.zip(place.load_full()).is_some_and(|(a, b)| Arc::ptr_eq(&a, &b)));
             picks.insert((list.sequence(), drawn.operators().to_vec()));
         }
         assert!(remembered > 500 && picks.len() > 30, "{remembered} were remembered, of {} picks", picks.len());
