@@ -16,30 +16,27 @@ pub const BUNDLES_PER_HOST: usize = 4;
 pub struct Bundle<'a> {
     der: &'a [u8],
     statement: Statement<'a>,
-    endorsements: &'a [u8],
-    count: usize,
+    endorsements: Vec<Endorsement<'a>>,
 }
 
 impl<'a> Bundle<'a> {
     /// Reads the DER of one bundle, all of `der`, every endorsement included.
     pub fn from_der(der: &'a [u8]) -> Result<Self, DecodeError> {
-        let (statement, endorsements) = split(der)?;
+        let (statement, list) = split(der)?;
         let statement = Statement::from_der(statement)?;
         let addresses = statement.addresses().len();
-        let mut count = 0;
-        let mut last = None;
-        for element in Elements(endorsements) {
+        let mut endorsements: Vec<Endorsement<'a>> = Vec::with_capacity(list.len() / ENDORSEMENT_LENGTH);
+        for element in Elements(list) {
             let endorsement = Endorsement::from_der(element.map_err(DecodeError::der(STRUCTURE))?, addresses)?;
-            if last >= Some(*endorsement.authority()) {
+            if endorsements.last().map(Endorsement::authority) >= Some(endorsement.authority()) {
                 return Err(DecodeError::rule(STRUCTURE, "endorsements do not ascend by authority"));
             }
-            last = Some(*endorsement.authority());
-            count += 1;
+            endorsements.push(endorsement);
         }
-        if !(1..=ENDORSEMENTS_MAX).contains(&count) {
+        if !(1..=ENDORSEMENTS_MAX).contains(&endorsements.len()) {
             return Err(DecodeError::rule(STRUCTURE, "there are not 1 to 255 endorsements"));
         }
-        Ok(Self { der, statement, endorsements, count })
+        Ok(Self { der, statement, endorsements })
     }
 
     /// The octets that were read.
@@ -57,14 +54,12 @@ impl<'a> Bundle<'a> {
     /// How many endorsements there are, 1 to 255.
     #[must_use]
     pub fn endorsement_count(&self) -> usize {
-        self.count
+        self.endorsements.len()
     }
 
     /// The endorsements, ascending by authority.
     pub fn endorsements(&self) -> impl Iterator<Item = Endorsement<'a>> + '_ {
-        let addresses = self.statement.addresses().len();
-        // All of them were read once in `from_der`, so none is left out.
-        Elements(self.endorsements).filter_map(move |element| Endorsement::from_der(element.ok()?, addresses).ok())
+        self.endorsements.iter().copied()
     }
 }
 
@@ -87,6 +82,8 @@ pub fn assemble(statement: &[u8], endorsements: &[&[u8]]) -> Result<Vec<u8>, Dec
 }
 
 const STRUCTURE: &str = "VoucherBundle";
+/// The octets of a common endorsement.
+const ENDORSEMENT_LENGTH: usize = 90;
 
 /// The octets of the statement, and the contents of the list of endorsements. A statement of an unknown version is told
 /// before the rest is looked at, since nothing is known of a bundle of that version.
