@@ -59,7 +59,9 @@ unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: 
         // SAFETY: as the caller says; the callbacks have the types of their places, the argument is static.
         unsafe {
             functions.SSL_CTX_set_cert_verify_callback(context, Some(verify::verify), argument(installation));
-            session::attach(installation, functions, context);
+            if !makes_servers_only(functions, context) {
+                session::attach(installation, functions, context);
+            }
             if installation.crypto.is_at_least(3, 2) {
                 // A certificate that was compressed before the handshake comes without our extension.
                 functions.SSL_CTX_set_options(context, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
@@ -71,6 +73,15 @@ unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: 
     if !complete {
         installation.log.event(Level::Warning, format_args!("OpenSSL refused the extension for a new context"));
     }
+}
+
+/// Whether no client can be made of a context: then there is no session to be taken from one.
+///
+/// # Safety
+/// `context` is a context of the OpenSSL that `functions` are of.
+unsafe fn makes_servers_only(functions: &Ssl, context: *mut SSL_CTX) -> bool {
+    // SAFETY: as the caller says; methods are static.
+    unsafe { functions.SSL_CTX_get_ssl_method(context) == functions.TLS_server_method() }
 }
 
 /// # Safety

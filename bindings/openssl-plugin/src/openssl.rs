@@ -21,7 +21,7 @@ macro_rules! opaque {
     };
 }
 
-opaque! { SSL SSL_CTX SSL_SESSION X509 X509_STORE_CTX X509_VERIFY_PARAM CONF CONF_METHOD CONF_IMODULE CRYPTO_EX_DATA
+opaque! { SSL SSL_CTX SSL_METHOD SSL_SESSION X509 X509_STORE_CTX X509_VERIFY_PARAM CONF CONF_METHOD CONF_IMODULE CRYPTO_EX_DATA
 EVP_PKEY OPENSSL_STACK }
 
 /// One line of a configuration section.
@@ -215,6 +215,7 @@ functions! {
             free: Option<FreeExtension>, add_argument: *mut c_void, parse: Option<ParseExtension>,
             parse_argument: *mut c_void) -> c_int;
         fn SSL_CTX_get_security_callback(context: *const SSL_CTX) -> Option<Security>;
+        fn SSL_CTX_get_ssl_method(context: *const SSL_CTX) -> *const SSL_METHOD;
         fn SSL_CTX_has_client_custom_ext(context: *const SSL_CTX, number: c_uint) -> c_int;
         fn SSL_CTX_remove_session(context: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int;
         fn SSL_CTX_set_cert_verify_callback(context: *mut SSL_CTX, verify: Option<VerifyCertificate>,
@@ -242,6 +243,7 @@ functions! {
         fn SSL_session_reused(ssl: *const SSL) -> c_int;
         fn SSL_set_ex_data(ssl: *mut SSL, index: c_int, value: *mut c_void) -> c_int;
         fn SSL_want(ssl: *const SSL) -> c_int;
+        fn TLS_server_method() -> *const SSL_METHOD;
     }
     optional {}
 }

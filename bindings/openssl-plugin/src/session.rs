@@ -206,17 +206,15 @@ pub(crate) unsafe extern "C" fn security<const SLOT: usize>(
     other: *mut c_void,
     argument: *mut c_void,
 ) -> c_int {
-    let installation = Installation::at(SLOT);
-    guard((), || {
-        if let Some(installation) = installation
-            && !ssl.is_null()
-            && matches!(operation, SSL_SECOP_VERSION | SSL_SECOP_SIGALG_CHECK)
-        {
+    let Some(installation) = Installation::at(SLOT) else { return 0 };
+    // Asked some hundred times in a handshake, on either side: what is not for us is passed on at once.
+    if matches!(operation, SSL_SECOP_VERSION | SSL_SECOP_SIGALG_CHECK) && !ssl.is_null() {
+        guard((), || {
             // SAFETY: OpenSSL passes a connection of its own.
             unsafe { notice(installation, ssl.cast_mut(), operation, number) };
-        }
-    });
-    match installation.and_then(|installation| installation.earlier_security.get()) {
+        });
+    }
+    match installation.earlier_security.get() {
         // SAFETY: this is the callback that was there, with the arguments that were meant for it.
         Some(earlier) => unsafe { earlier(ssl, context, operation, bits, number, other, argument) },
         None => 0,
