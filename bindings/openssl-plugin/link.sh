@@ -34,6 +34,9 @@ if [ -n "$sanitizer" ]; then
     set -- --target "$host"
 fi
 
+# What ships is optimised as a whole, since every handshake of a program runs through it.
+[ "$profile" != release ] || set -- "$@" --config 'profile.release.lto="fat"' --config profile.release.codegen-units=1
+
 # By itself, so that no other crate of the workspace switches a feature on in it.
 cargo build --quiet --package mecai-openssl --lib --profile "$profile" "$@"
 
