@@ -22,9 +22,10 @@ pub(crate) struct Contender {
 }
 
 impl Contender {
-    /// Without vouchers, or anything else beyond a verified certificate. Made before the module is loaded.
-    pub(crate) fn plain(world: &World) -> Result<Self, Box<dyn std::error::Error>> {
-        Self::new("plain", world, &world.site(0))
+    /// Without vouchers, or anything else beyond a verified certificate. Made before the module is loaded, or while it is
+    /// off.
+    pub(crate) fn plain(name: &'static str, world: &World) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::new(name, world, &world.site(0))
     }
 
     /// With a stapled OCSP response that the client verifies. Made before the module is loaded.

@@ -1,21 +1,34 @@
-//! Measures what vouchers cost in a handshake, through the module as openssl.cnf loads it, and writes
-//! `summary.json`: flat names, numbers.
+//! Measures what the module costs, as openssl.cnf loads it, and writes `summary.json`: flat names, numbers.
 //!
-//! One process measures one configuration of the module, since a process has one; each of them measures the plain
-//! handshake too, interleaved with the others, and only ratios of the same process are told.
+//! - `handshake`: handshakes with vouchers against plain ones, in memory.
+//! - `off`: handshakes with `mode = off` against those without the module, in memory and in stock servers and clients.
+//! - `store`: a large store against a small one, in nginx.
+//!
+//! What is compared is interleaved, and only ratios are told of it: so a busy machine matters little.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
+use crate::figures::Figures;
+use crate::world::World;
+
+mod clients;
 mod contender;
 mod cpu;
+mod daemon;
+mod figures;
 mod handshake;
 mod measure;
+mod off;
+mod store;
+mod turns;
+mod visitor;
+mod visits;
+mod vouchers;
 mod world;
 
 #[derive(Parser)]
@@ -26,29 +39,59 @@ struct Arguments {
     /// Where the figures are written.
     #[arg(long)]
     output: PathBuf,
-    /// Rounds, of which the median counts.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// Handshakes of each contender in a round.
-    #[arg(long, default_value_t = 400)]
+    /// Measures these parts only.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
+    /// Handshakes of each contender, in all.
+    #[arg(long, default_value_t = 2000)]
     handshakes: usize,
-    /// Measures one configuration, in the world in this directory, and prints it. Used by the program itself.
+    /// Fails if a ratio is over this.
+    #[arg(long)]
+    at_most: Option<f64>,
+    /// Measures one part in memory, in the world in this directory, and prints it. Used by the program itself.
     #[arg(long, hide = true)]
     world: Option<PathBuf>,
 }
 
-type Figures = BTreeMap<String, f64>;
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Handshake,
+    Off,
+    Store,
+}
 
-fn main() -> Result<(), Box<dyn Error>> {
+/// So many rounds of the handshakes in memory, of which the median counts.
+const ROUNDS: usize = 5;
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse();
     if let Some(world) = &arguments.world {
-        let figures = measure::all(&world::World::open(world)?, arguments.rounds, arguments.handshakes)?;
-        println!("{}", serde_json::to_string(&figures)?);
-        return Ok(());
+        let handshakes = arguments.handshakes.div_ceil(ROUNDS);
+        let measure = if arguments.only.contains(&Part::Off) { measure::off } else { measure::vouchers };
+        println!("{}", serde_json::to_string(&measure(&World::open(world)?, ROUNDS, handshakes)?)?);
+        return Ok(ExitCode::SUCCESS);
     }
-    let two_of_four = measure_in_a_process(&arguments, 2, 4)?;
-    let one_of_two = measure_in_a_process(&arguments, 1, 2)?;
-    let summary = Figures::from([
+    let mut summary = Figures::new();
+    for (part, measure) in [(Part::Handshake, handshakes as Measure), (Part::Off, off), (Part::Store, store)] {
+        if arguments.only.is_empty() || arguments.only.contains(&part) {
+            summary.extend(measure(&arguments)?);
+        }
+    }
+    if let Some(directory) = arguments.output.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let text = serde_json::to_string_pretty(&summary)?;
+    fs::write(&arguments.output, format!("{text}\n"))?;
+    println!("{text}");
+    Ok(if over(&summary, arguments.at_most) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+type Measure = fn(&Arguments) -> Result<Figures, Box<dyn Error>>;
+
+fn handshakes(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
+    let two_of_four = in_memory(arguments, &make_world(arguments, 2, 4)?, None)?;
+    let one_of_two = in_memory(arguments, &make_world(arguments, 1, 2)?, None)?;
+    Ok(Figures::from([
         figure("handshake.client_cpu_ratio", &two_of_four, "vouchers_8.client_cpu_ratio"),
         figure("handshake.client_cpu_ratio_quorum1", &one_of_two, "vouchers_8.client_cpu_ratio"),
         figure("handshake.server_cpu_ratio", &two_of_four, "vouchers_8.server_cpu_ratio"),
@@ -58,33 +101,56 @@ fn main() -> Result<(), Box<dyn Error>> {
         figure("handshake.ocsp_extra_bytes", &two_of_four, "ocsp.extra_bytes"),
         figure("handshake.plain_client_cpu_us", &two_of_four, "plain.client_cpu_us"),
         figure("handshake.plain_server_cpu_us", &two_of_four, "plain.server_cpu_us"),
+    ]))
+}
+
+fn off(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
+    let directory = make_world(arguments, 2, 4)?;
+    let in_memory = in_memory(arguments, &directory, Some("off"))?;
+    let mut figures = Figures::from([
+        figure("module.off_client_cpu_ratio", &in_memory, "off.client_cpu_ratio"),
+        figure("module.off_server_cpu_ratio", &in_memory, "off.server_cpu_ratio"),
     ]);
-    if let Some(directory) = arguments.output.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let text = serde_json::to_string_pretty(&summary)?;
-    fs::write(&arguments.output, format!("{text}\n"))?;
-    println!("{text}");
-    Ok(())
+    figures.extend(off::programs(&World::open(directory.path())?, arguments.handshakes)?);
+    Ok(figures)
+}
+
+fn store(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
+    let directory = make_world(arguments, 2, 4)?;
+    store::figures(&World::open(directory.path())?, arguments.handshakes)
 }
 
 fn figure(name: &str, of: &Figures, key: &str) -> (String, f64) {
     (name.to_owned(), of.get(key).copied().unwrap_or(f64::NAN))
 }
 
-/// A fresh world whose clients demand `quorum` of `candidates`, measured by a process of its own. The process starts
-/// without any configuration, so that its plain contexts are made before the module is loaded.
-fn measure_in_a_process(arguments: &Arguments, quorum: usize, candidates: usize) -> Result<Figures, Box<dyn Error>> {
+/// Says which ratios are over the limit.
+fn over(summary: &Figures, limit: Option<f64>) -> bool {
+    let Some(limit) = limit else { return false };
+    // What is no number is over.
+    let is_over = |ratio: f64| !ratio.le(&limit);
+    let over = summary.iter().filter(|(name, value)| name.ends_with("_cpu_ratio") && is_over(**value));
+    over.inspect(|(name, value)| eprintln!("{name} is {value:.4}, more than {limit}")).count() > 0
+}
+
+/// A fresh world whose clients demand `quorum` of `candidates`.
+fn make_world(arguments: &Arguments, quorum: usize, candidates: usize) -> Result<tempfile::TempDir, Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
-    world::World::make(directory.path(), &fs::canonicalize(&arguments.module)?, quorum, candidates)?;
-    let empty = directory.path().join("empty.cnf");
-    fs::write(&empty, "")?;
+    daemon::open_to_all(directory.path())?;
+    World::make(directory.path(), &fs::canonicalize(&arguments.module)?, quorum, candidates)?;
+    Ok(directory)
+}
+
+/// Handshakes in memory, measured by a process of its own, since a process has one configuration of the module. It
+/// starts without any, so that its plain contexts are made before the module is loaded.
+fn in_memory(arguments: &Arguments, world: &tempfile::TempDir, part: Option<&str>) -> Result<Figures, Box<dyn Error>> {
     let output = Command::new(std::env::current_exe()?)
         .arg("--world")
-        .arg(directory.path())
-        .args(["--rounds", &arguments.rounds.to_string(), "--handshakes", &arguments.handshakes.to_string()])
+        .arg(world.path())
+        .args(part.map(|part| format!("--only={part}")))
+        .args(["--handshakes", &arguments.handshakes.to_string()])
         .args([Path::new("--module"), &arguments.module, Path::new("--output"), &arguments.output])
-        .env("OPENSSL_CONF", &empty)
+        .env("OPENSSL_CONF", World::open(world.path())?.without())
         .stderr(std::process::Stdio::inherit())
         .output()?;
     if !output.status.success() {

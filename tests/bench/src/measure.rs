@@ -2,24 +2,38 @@
 
 use std::error::Error;
 
-use crate::Figures;
 use crate::contender::{Contender, asks_for_vouchers, load_module};
+use crate::figures::{Figures, median};
 use crate::handshake::{self, Cost};
 use crate::world::World;
 
-/// Measures every contender against the plain one: `<contender>.<figure>` to number.
-pub(crate) fn all(world: &World, rounds: usize, handshakes: usize) -> Result<Figures, Box<dyn Error>> {
-    let mut contenders = vec![Contender::plain(world)?, Contender::ocsp(world)?];
+/// Handshakes with vouchers against plain ones, and OCSP stapling beside them: `<contender>.<figure>` to number.
+pub(crate) fn vouchers(world: &World, rounds: usize, handshakes: usize) -> Result<Figures, Box<dyn Error>> {
+    let mut contenders = vec![Contender::plain("plain", world)?, Contender::ocsp(world)?];
     load_module(&world.configuration())?;
     contenders.push(Contender::vouchers("vouchers_2", world, 2)?);
     contenders.push(Contender::vouchers("vouchers_8", world, 8)?);
-    for contender in &contenders {
+    compare(&contenders, rounds, handshakes)
+}
+
+/// Plain handshakes of contexts that were made while the module was loaded with `mode = off`, against those that were
+/// made before.
+pub(crate) fn off(world: &World, rounds: usize, handshakes: usize) -> Result<Figures, Box<dyn Error>> {
+    let mut contenders = vec![Contender::plain("plain", world)?];
+    load_module(&world.off())?;
+    contenders.push(Contender::plain("off", world)?);
+    compare(&contenders, rounds, handshakes)
+}
+
+/// Measures every contender against the first.
+fn compare(contenders: &[Contender], rounds: usize, handshakes: usize) -> Result<Figures, Box<dyn Error>> {
+    for contender in contenders {
         let expected = contender.name.starts_with("vouchers");
         if asks_for_vouchers(contender) != expected {
             return Err(format!("{} asks for vouchers: {}, not as it should", contender.name, !expected).into());
         }
     }
-    for contender in &contenders {
+    for contender in contenders {
         handshake::make(contender).map_err(|error| format!("{}: {error}", contender.name))?;
     }
 
@@ -35,7 +49,7 @@ pub(crate) fn all(world: &World, rounds: usize, handshakes: usize) -> Result<Fig
             }
         }
         for (index, costs) in costs.iter().enumerate() {
-            let middle_of = |value: fn(&Cost) -> f64| middle(costs.iter().map(value).collect());
+            let middle_of = |value: fn(&Cost) -> f64| median(costs.iter().map(value).collect());
             medians[index].push([
                 middle_of(|cost| cost.client.as_secs_f64()),
                 middle_of(|cost| cost.server.as_secs_f64()),
@@ -47,7 +61,7 @@ pub(crate) fn all(world: &World, rounds: usize, handshakes: usize) -> Result<Fig
     let mut figures = Figures::new();
     for (contender, rounds) in contenders.iter().zip(&medians) {
         let over_rounds = |value: fn(&[f64; 3], &[f64; 3]) -> f64| {
-            middle(rounds.iter().zip(&medians[0]).map(|(own, plain)| value(own, plain)).collect())
+            median(rounds.iter().zip(&medians[0]).map(|(own, plain)| value(own, plain)).collect())
         };
         let mut tell = |name: &str, value: f64| figures.insert(format!("{}.{name}", contender.name), value);
         tell("client_cpu_ratio", over_rounds(|own, plain| own[0] / plain[0]));
@@ -57,9 +71,4 @@ pub(crate) fn all(world: &World, rounds: usize, handshakes: usize) -> Result<Fig
         tell("extra_bytes", over_rounds(|own, plain| own[2] - plain[2]));
     }
     Ok(figures)
-}
-
-fn middle(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -2,29 +2,28 @@
 
 use std::error::Error;
 use std::fs;
-use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER;
 use mecai::authority_list::{AuthorityEntry, AuthorityList, ListFile, OperatorEntry};
-use mecai::bundle::assemble;
 use mecai::chain::certificate_digest;
-use mecai::endorsement::{Evidence, Seen, endorse};
 use mecai::pick::{Pick, PickSecret};
 use mecai::signature::SigningKey;
-use mecai::statement::{LIFETIME_MAX, Proposal, Statement};
-use mecai::store::{Contents, Store, StoredBundle};
+use mecai::store::Store;
 use mecai::time::UnixTime;
-use mecai_services::lab::{Ca, Issued, Leaf, Pointers, Subject, Validity};
+use mecai_services::lab::{Ca, Leaf, Pointers, Subject, Validity};
+
+use crate::vouchers::{self, now};
 
 /// The name of all servers here.
 pub(crate) const HOST: &str = "www.shop.example";
-const ADDRESSES: [&str; 2] = ["192.0.2.10", "2001:db8::10"];
 const OPERATORS: usize = 50;
 const COUNTRIES: [&str; 3] = ["DE", "US", "JP"];
 const DAY: u64 = 86_400;
+
+/// How a configuration begins; Node.js reads a line of its own.
+const HEAD: &str = "openssl_conf = openssl_init\nnodejs_conf = openssl_init\n[openssl_init]\n";
 
 /// The files in the directory of one configuration.
 pub(crate) struct World(PathBuf);
@@ -45,9 +44,29 @@ impl World {
         self.0.join("root.pem")
     }
 
+    /// The directory.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.0
+    }
+
+    /// A path in the directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// The configuration that loads the module.
     pub(crate) fn configuration(&self) -> PathBuf {
         self.0.join("openssl.cnf")
+    }
+
+    /// The same with `mode = off`.
+    pub(crate) fn off(&self) -> PathBuf {
+        self.0.join("off.cnf")
+    }
+
+    /// A configuration without the module.
+    pub(crate) fn without(&self) -> PathBuf {
+        self.0.join("without.cnf")
     }
 
     /// A stapled OCSP response for the plain site, in DER.
@@ -97,9 +116,11 @@ impl World {
             let others = (0..OPERATORS).filter(|operator| !pick.operators().contains(operator));
             let order = pick.operators().iter().copied().chain(others).filter(|operator| Some(*operator) != owner);
             let endorsing: Vec<&SigningKey> = order.take(authorities).map(|operator| &keys[operator]).collect();
-            write_vouchers(&store, &site, &endorsing)?;
+            let contents = vouchers::contents(certificate_digest(site.certificate()), HOST, &endorsing)
+                .map_err(|error| -> Box<dyn Error> { error })?;
+            store.write(&contents)?;
         }
-        world.write_configuration(module, quorum, candidates)
+        world.write_configurations(module, quorum, candidates)
     }
 
     fn write_list(&self, root: &Ca, intermediate: &Ca, keys: &[SigningKey]) -> Result<AuthorityList, Box<dyn Error>> {
@@ -151,39 +172,28 @@ impl World {
         Ok(Pick::draw(list, &secret, HOST, candidates, None, now()))
     }
 
-    fn write_configuration(&self, module: &Path, quorum: usize, candidates: usize) -> Result<(), Box<dyn Error>> {
+    fn write_configurations(&self, module: &Path, quorum: usize, candidates: usize) -> Result<(), Box<dyn Error>> {
+        fs::write(self.0.join("module"), module.to_str().ok_or("a path that is not UTF-8")?)?;
         let at = |name: &str| self.0.join(name).display().to_string();
-        let text = format!(
-            "openssl_conf = openssl_init\n[openssl_init]\nmecai = mecai_section\n[mecai_section]\npath = {}\n\
-             role = both\nmode = require\nauthorities = {}\nauthorities_keys = {}\nvouchers = {}\nstate = {}\n\
-             candidates = {candidates}\nquorum = {quorum}\nlog = stderr\n",
-            module.display(),
-            at("authorities.json"),
-            fs::read_to_string(at("list.key"))?.trim(),
-            at("vouchers"),
-            at("state"),
-        );
-        Ok(fs::write(self.configuration(), text.replace("log = stderr", "log = off"))?)
+        let section = |mode| -> Result<String, Box<dyn Error>> {
+            Ok(format!(
+                "role = both\nmode = {mode}\nauthorities = {}\nauthorities_keys = {}\nvouchers = {}\nstate = {}\n\
+                 candidates = {candidates}\nquorum = {quorum}\nlog = off\n",
+                at("authorities.json"),
+                fs::read_to_string(at("list.key"))?.trim(),
+                at("vouchers"),
+                at("state"),
+            ))
+        };
+        self.write_section(&self.configuration(), &section("require")?)?;
+        self.write_section(&self.off(), &section("off")?)?;
+        Ok(fs::write(self.without(), HEAD)?)
     }
-}
 
-fn write_vouchers(store: &Store, site: &Issued, endorsing: &[&SigningKey]) -> Result<(), Box<dyn Error>> {
-    let certificate = certificate_digest(site.certificate());
-    let addresses = ADDRESSES.map(|address| address.parse::<IpAddr>());
-    let addresses = addresses.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let (produced_at, not_after) = (now(), now().plus(LIFETIME_MAX));
-    let proposal =
-        Proposal { host: HOST, port: 443, addresses: &addresses, certificate, produced_at, not_after, stay: None };
-    let statement = proposal.to_der()?;
-    let seen = Seen::from_indices([0, 1]).ok_or("no address was seen")?;
-    let parsed = Statement::from_der(&statement)?;
-    let endorsements = endorsing.iter().map(|key| endorse(key, &parsed, seen, Evidence::Ocsp { age: 3600 }));
-    let endorsements = endorsements.collect::<Result<Vec<_>, _>>()?;
-    let endorsements: Vec<&[u8]> = endorsements.iter().map(Vec::as_slice).collect();
-    let bundle = StoredBundle::from_der(&assemble(&statement, &endorsements)?)?;
-    Ok(store.write(&Contents::new(certificate, vec![bundle], None, Vec::new())?)?)
-}
-
-fn now() -> UnixTime {
-    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    /// Writes a configuration that loads the module with these keys.
+    pub(crate) fn write_section(&self, path: &Path, keys: &str) -> Result<(), Box<dyn Error>> {
+        let module = fs::read_to_string(self.0.join("module"))?;
+        let text = format!("{HEAD}mecai = mecai_section\n[mecai_section]\npath = {module}\n{keys}");
+        Ok(fs::write(path, text)?)
+    }
 }
