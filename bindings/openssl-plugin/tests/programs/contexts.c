@@ -13,7 +13,7 @@ int main(int argc, char **argv) {
     for (int number = 0; number < count; number++) {
         if (number == first) before = mallinfo2().uordblks;
         struct contexts contexts = contexts_new(files);
-        if (handshake(contexts, number % 2 == 0 ? HOST : "elsewhere.example") != (number % 2 == 0)) fail("wrong verdict");
+        handshake(contexts, number % 2 == 0);
         contexts_free(contexts);
     }
     printf("%d contexts, grew %ld octets\n", count * 2, (long)(mallinfo2().uordblks - before));
