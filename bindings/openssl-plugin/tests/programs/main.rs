@@ -25,6 +25,7 @@ mod server;
 mod sessions;
 mod settings;
 mod store;
+mod strace;
 mod told;
 mod unusual;
 mod wire;

@@ -27,9 +27,7 @@ impl Behaviour {
 
     /// Of the server at this port, towards `openssl s_client` with this configuration.
     pub(crate) fn of_server(world: &World, relay: &Relay, port: u16, tls: &str, config: &str) -> Self {
-        let mut client = s_client::fetch(world, relay.port);
-        client.arg(format!("-tls{}", tls.replace('.', "_")));
-        Self::of_client(client, config, relay, port)
+        Self::of_client(s_client::fetch_by(world, relay.port, tls), config, relay, port)
     }
 
     /// Of the proxy at this port, which the relay brings to the port `back`.

@@ -15,6 +15,7 @@ mod peer;
 mod python;
 mod row;
 mod s_client;
+mod side_channel;
 
 use std::process::{Command, Output};
 

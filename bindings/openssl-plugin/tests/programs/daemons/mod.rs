@@ -15,7 +15,7 @@ use crate::world::{Site, World};
 
 pub(crate) use self::apache::{apache, virtual_host};
 pub(crate) use self::haproxy::{frontend, haproxy, haproxy_by};
-pub(crate) use self::nginx::{certificate, nginx, nginx_with_workers};
+pub(crate) use self::nginx::{certificate, nginx, nginx_with_workers, traced_nginx};
 
 /// A server that runs until it is dropped. Its first port is the one that it answers on.
 pub(crate) struct Daemon {
