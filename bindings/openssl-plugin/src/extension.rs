@@ -145,11 +145,13 @@ pub(crate) unsafe extern "C" fn parse(
 /// # Safety
 /// `ssl` is a connection of the OpenSSL of `installation`.
 unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SSL) -> c_int {
-    let Client::On(judge) = &installation.client else { return LEAVE_OUT };
     // SAFETY: as the caller says.
     unsafe {
-        if session::offers_ended(installation, judge, functions, ssl) {
+        if session::offers_ended(installation, functions, ssl) {
             return FAIL;
+        }
+        if !matches!(installation.client, Client::On(_)) {
+            return LEAVE_OUT;
         }
         if connection::set(functions, ssl, installation.connection_index(), State::Asked) { SEND } else { FAIL }
     }

@@ -121,17 +121,17 @@ pub(crate) unsafe fn mark(
 }
 
 /// Whether the ClientHello that is being written offers a session that may not be resumed: the second line, should
-/// the program have put its own security callback in place of ours.
+/// the program have put its own security callback in place of ours. Early data does not go from here on either.
 ///
 /// # Safety
 /// `ssl` is a connection of the OpenSSL of `installation`.
-pub(crate) unsafe fn offers_ended(installation: &Installation, judge: &Judge, functions: &Ssl, ssl: *mut SSL) -> bool {
+pub(crate) unsafe fn offers_ended(installation: &Installation, functions: &Ssl, ssl: *mut SSL) -> bool {
     // SAFETY: as the caller says.
     unsafe {
         let session = functions.SSL_get_session(ssl);
         !session.is_null()
             && functions.SSL_SESSION_is_resumable(session) == 1
-            && !may_resume(installation, judge, functions, ssl, session)
+            && is_ended(installation, functions, ssl, session)
     }
 }
 
@@ -255,18 +255,26 @@ unsafe fn take_ended(installation: &Installation, functions: &Ssl, ssl: *mut SSL
     // SAFETY: as the caller says.
     unsafe {
         let session = functions.SSL_get_session(ssl);
-        if session.is_null() {
-            return;
-        }
-        let may_resume = match &installation.client {
-            Client::On(judge) => may_resume(installation, judge, functions, ssl, session),
-            Client::Broken(_) => false,
-            Client::Off => return,
-        };
-        if may_resume {
-            functions.SSL_SESSION_set_max_early_data(session, 0);
-        } else {
+        if !session.is_null() && is_ended(installation, functions, ssl, session) {
             functions.SSL_CTX_remove_session(functions.SSL_get_SSL_CTX(ssl), session);
+        }
+    }
+}
+
+/// Whether a session may not be resumed. From one that may, early data is taken.
+///
+/// # Safety
+/// `session` is the session of `ssl`, a connection of the OpenSSL of `installation`.
+unsafe fn is_ended(installation: &Installation, functions: &Ssl, ssl: *mut SSL, session: *mut SSL_SESSION) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        match &installation.client {
+            Client::On(judge) if may_resume(installation, judge, functions, ssl, session) => {
+                functions.SSL_SESSION_set_max_early_data(session, 0);
+                false
+            }
+            Client::On(_) | Client::Broken(_) => true,
+            Client::Off => false,
         }
     }
 }
