@@ -1,4 +1,4 @@
-//! Which server the program meant: the hosts or the address that it set for verification, and the SNI that it sends.
+//! Which server the program meant: the hosts, else the address that it set for verification, and the SNI that it sends.
 
 use std::ffi::{c_char, c_int};
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use crate::openssl::{Crypto, SSL, Ssl, TLSEXT_NAMETYPE_HOST_NAME, X509_STORE_CTX
 /// What a connection says of the server that is meant. The texts belong to OpenSSL.
 #[derive(Debug)]
 pub(crate) struct Identity<'a> {
-    /// The hosts or the address set for verification; the SNI if there are none (spec 8, "Reference identities").
+    /// The hosts set for verification, else the address, else the SNI (spec 8, "Reference identities").
     pub(crate) references: Vec<Reference<'a>>,
     /// The SNI that the client sends.
     pub(crate) sni: Option<&'a str>,
@@ -108,7 +108,10 @@ unsafe fn of_parameters<'a>(
         let sni = text(functions.SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME)).filter(|name| !name.is_empty());
         let mut references = Vec::with_capacity(1);
         references.extend(hosts(crypto, parameters).map(|host| host_at(crypto, host)));
-        references.extend(address(crypto, parameters).map(Reference::Address));
+        if references.is_empty() {
+            // Beside a host, an address is what DNS gave for it: OpenSSL demands both, and the host is what is meant.
+            references.extend(address(crypto, parameters).map(Reference::Address));
+        }
         if references.is_empty() {
             references.extend(sni.map(Reference::parse));
         }

@@ -157,6 +157,20 @@ fn what_the_program_verifies_against_is_what_is_judged() {
     assert!(said(&other).contains("Verification: OK"), "{}\n{}", said(&other), world.log());
 }
 
+/// A rogue certificate for the host and for the attacker's own address, which authorities rightly vouch for, and an
+/// attacker's DNS answer: the program demands both of the certificate, and means the host.
+#[test]
+fn vouchers_of_an_address_are_none_of_the_host_that_dns_gave_it_for() {
+    let (world, _) = world();
+    let config = world.write_config("client", &[]);
+    let rogue = world.site("rogue", &[HOST, "127.0.0.1"]);
+    let server = world.showing(&rogue, &Vouched { host: "127.0.0.1", ..Vouched::for_site(&rogue) }, &[]);
+    let by_address = said(&world.s_client(&config, &server, &["-verify_ip", "127.0.0.1"]));
+    assert!(by_address.contains("Verification: OK"), "{by_address}");
+    let by_both = said(&world.s_client(&config, &server, &["-verify_ip", "127.0.0.1", "-verify_hostname", HOST]));
+    assert!(by_both.contains("wrong_host") && !by_both.contains("Verification: OK"), "{by_both}");
+}
+
 #[test]
 fn a_list_that_cannot_be_used_refuses_with_its_code() {
     let (world, site) = world();
