@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::AuthorityId;
 use crate::Sha256;
 use crate::authority_list::ListError;
+use crate::chain::ChainError;
 use crate::extension::AnswerError;
 use crate::octets::Hex;
 use crate::statement::DecodeError;
@@ -260,6 +261,8 @@ pub enum Cause {
     NoReferenceIdentity,
     #[error("the chain's trust anchor (SPKI SHA-256 {}) belongs to no listed operator", Hex(.anchor))]
     RootNotListed { anchor: Sha256 },
+    #[error("the chain cannot be read, so it belongs to no listed operator: {0}")]
+    ChainUnreadable(ChainError),
     #[error("the server sent no vouchers")]
     NoVoucher,
     #[error("{0}")]
@@ -309,7 +312,7 @@ impl Cause {
             Self::List(ListError::RolledBack { .. }) => Code::ListRolledBack,
             Self::ListExpired { .. } => Code::ListExpired,
             Self::NoReferenceIdentity => Code::NoReferenceIdentity,
-            Self::RootNotListed { .. } => Code::RootNotListed,
+            Self::RootNotListed { .. } | Self::ChainUnreadable(_) => Code::RootNotListed,
             Self::NoVoucher => Code::NoVoucher,
             Self::Answer(AnswerError::TooLarge(_)) => Code::AnswerTooLarge,
             Self::Answer(AnswerError::Malformed { .. }) => Code::AnswerMalformed,

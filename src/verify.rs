@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::authority_list::{AuthorityList, ListError, OperatorSet};
 use crate::bundle::Bundle;
-use crate::chain::Chain;
+use crate::chain::{Chain, ChainError};
 use crate::endorsement::Endorsement;
 use crate::extension::{self, AnswerError, Vectors};
 use crate::host::{Reference, plain_address};
@@ -58,6 +58,8 @@ pub enum OwnVerification<'a> {
     Dane,
     /// It accepted this chain.
     Accepted(&'a Chain),
+    /// It accepted what cannot be read here: BER that is no DER, too many certificates, or a key without any.
+    Unreadable(ChainError),
 }
 
 impl<'a> Handshake<'a> {
@@ -145,9 +147,10 @@ fn judge(client: &Client<'_>, handshake: &Handshake<'_>, notes: &mut Notes) -> R
     let chain = match handshake.own {
         OwnVerification::Refused => return Err(Cause::ChainNotTrusted.into()),
         OwnVerification::Dane => return Ok(Finding::Exempt(Exempt::Dane)),
-        OwnVerification::Accepted(chain) => chain,
+        OwnVerification::Accepted(chain) => Ok(chain),
+        OwnVerification::Unreadable(error) => Err(error),
     };
-    if client.policy.local_roots.contains(chain.anchor()) {
+    if chain.is_ok_and(|chain| client.policy.local_roots.contains(chain.anchor())) {
         return Ok(Finding::Exempt(Exempt::LocalRoot));
     }
     let name = handshake.name().ok_or(Cause::NoReferenceIdentity)?;
@@ -161,6 +164,7 @@ fn judge(client: &Client<'_>, handshake: &Handshake<'_>, notes: &mut Notes) -> R
     if list.issued() > now.plus(CLOCK_TOLERANCE) {
         return Err(Cause::ListNotYetIssued { issued: list.issued(), now }.into());
     }
+    let chain = chain.map_err(Cause::ChainUnreadable)?;
     let owners = list.owners(chain).ok_or(Cause::RootNotListed { anchor: *chain.anchor() })?;
     let bundles = extension::read_bundles(handshake.answer.ok_or(Cause::NoVoucher)?).map_err(Cause::Answer)?;
 

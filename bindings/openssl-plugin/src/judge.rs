@@ -119,11 +119,11 @@ impl Judge {
         let files = self.files(log);
         let current = files.list.current(log);
         let client = Client { policy: &self.policy, list: current.list.as_ref(), secret: files.secret.as_ref() };
-        let chain = if shown.is_dane { None } else { Chain::from_der(shown.verified.iter()).ok() };
+        let chain = Chain::from_der(shown.verified.iter());
         let own = match &chain {
             _ if shown.is_dane => OwnVerification::Dane,
-            Some(chain) => OwnVerification::Accepted(chain),
-            None => OwnVerification::Refused,
+            Ok(chain) => OwnVerification::Accepted(chain),
+            Err(error) => OwnVerification::Unreadable(*error),
         };
         let verdict = verify::verify(&client, &shown.handshake(own, false));
         // Only where it matters is the host's file looked at.

@@ -14,6 +14,7 @@ mod hostile;
 mod in_memory;
 mod keys;
 mod loading;
+mod long_chain;
 mod many;
 mod memory;
 mod module_file;
