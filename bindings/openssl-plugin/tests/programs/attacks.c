@@ -4,7 +4,7 @@
 #include "handshake.h"
 #include <dlfcn.h>
 
-static unsigned (*verdict)(SSL *, const char **);
+static unsigned (*verdict)(SSL *, char *, size_t);
 static SSL_SESSION *session, *late;
 static struct contexts good, bare;
 
@@ -23,15 +23,15 @@ static int allow(const SSL *ssl, const SSL_CTX *context, int operation, int bits
 
 /* Offers a session when the handshake has begun, and asks what nobody can know yet. */
 static void begin(const SSL *ssl, int where, int value) {
-    const char *sentence;
+    char sentence[512];
     (void)value;
     if (late != NULL && (where & SSL_CB_HANDSHAKE_START)) SSL_set_session((SSL *)ssl, late);
-    verdict((SSL *)ssl, &sentence);
+    verdict((SSL *)ssl, sentence, sizeof sentence);
 }
 
 static int ask(int ok, X509_STORE_CTX *store) {
-    const char *sentence;
-    if (verdict(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()), &sentence) != 0)
+    char sentence[512];
+    if (verdict(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()), sentence, sizeof sentence) != 0)
         fail("judged before it was verified");
     return ok;
 }
@@ -39,7 +39,7 @@ static int ask(int ok, X509_STORE_CTX *store) {
 static void tell(const char *attack, struct pair pair) {
     int connected = pair_handshake(pair);
     printf("%s: %s%s 0x%x\n", attack, connected ? "connected" : "failed", SSL_session_reused(pair.client) ? " again" : "",
-           verdict(pair.client, NULL));
+           verdict(pair.client, NULL, 0));
     pair_free(pair);
 }
 
@@ -79,7 +79,7 @@ int main(int argc, char **argv) {
     OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
     void *module = dlopen(argv[2], RTLD_NOW);
     if (module == NULL) return 3;
-    verdict = (unsigned (*)(SSL *, const char **))dlsym(module, "mecai_openssl_verdict");
+    verdict = (unsigned (*)(SSL *, char *, size_t))dlsym(module, "mecai_openssl_verdict");
     struct files files = files_of(argc, argv);
     good = contexts_new(files);
     SSL_CTX_set_max_proto_version(good.client, version);
