@@ -8,6 +8,7 @@ use mecai::extension::{CANDIDATES, VOUCHERS};
 use crate::connection::{self, State};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
+use crate::log::Level;
 use crate::openssl::{
     SSL, SSL_AD_DECODE_ERROR, SSL_AD_ILLEGAL_PARAMETER, SSL_AD_INTERNAL_ERROR, SSL_AD_UNSUPPORTED_EXTENSION,
     SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_2_SERVER_HELLO, SSL_EXT_TLS1_3_CERTIFICATE, Ssl, TLSEXT_NAMETYPE_HOST_NAME,
@@ -148,6 +149,9 @@ unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SS
     // SAFETY: as the caller says.
     unsafe {
         if session::offers_ended(installation, functions, ssl) {
+            let event =
+                "a connection ended: it offered a session that may not be resumed, too late to be taken from it";
+            installation.log.event(Level::Warning, format_args!("{event}"));
             return FAIL;
         }
         if !matches!(installation.client, Client::On(_)) {

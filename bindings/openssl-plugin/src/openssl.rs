@@ -222,6 +222,7 @@ functions! {
             argument: *mut c_void);
         fn SSL_CTX_set_options(context: *mut SSL_CTX, options: u64) -> u64;
         fn SSL_CTX_set_security_callback(context: *mut SSL_CTX, security: Option<Security>);
+        fn SSL_SESSION_get0_hostname(session: *const SSL_SESSION) -> *const c_char;
         fn SSL_SESSION_get0_ticket_appdata(session: *mut SSL_SESSION, data: *mut *mut c_void,
             length: *mut usize) -> c_int;
         fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;

@@ -105,7 +105,7 @@ unsafe fn of_parameters<'a>(
 ) -> Identity<'a> {
     // SAFETY: as the caller says.
     unsafe {
-        let sni = text(functions.SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME)).filter(|name| !name.is_empty());
+        let sni = text(own_servername(functions, ssl)).filter(|name| !name.is_empty());
         let mut references = Vec::with_capacity(1);
         references.extend(hosts(crypto, parameters).map(|host| host_at(crypto, host)));
         if references.is_empty() {
@@ -116,6 +116,20 @@ unsafe fn of_parameters<'a>(
             references.extend(sni.map(Reference::parse));
         }
         Identity { references, sni }
+    }
+}
+
+/// The SNI that the program set. Where it set none, OpenSSL tells that of the session it offers, and does not send it.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL that `functions` are of.
+unsafe fn own_servername(functions: &Ssl, ssl: *const SSL) -> *const c_char {
+    // SAFETY: as the caller says; the texts are only compared by their place.
+    unsafe {
+        let name = functions.SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME);
+        let session = functions.SSL_get_session(ssl);
+        let is_of_session = !session.is_null() && functions.SSL_SESSION_get0_hostname(session) == name;
+        if is_of_session { ptr::null() } else { name }
     }
 }
 

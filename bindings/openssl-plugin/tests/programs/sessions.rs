@@ -187,3 +187,28 @@ fn unvouched_and_exempt_sessions_are_resumed_under_the_policy_that_let_them_thro
         }
     }
 }
+
+/// nginx does so where one upstream has a location with a name and one without. OpenSSL tells the name of the session
+/// that is offered then, and sends none.
+#[test]
+fn a_session_of_a_name_that_is_offered_without_one_gets_a_full_handshake() {
+    let case = Case::new();
+    let session = case.world.path("session");
+    for (mode, outcome) in [("observe", "unvouched"), ("require", "refused")] {
+        let config = case.world.write_config("client", &[("mode", mode)]);
+        for version in ["-tls1_2", "-tls1_3"] {
+            let server = case.server(3600, &["-www"]);
+            connect(&case.world, Some(&config), &server, version, &["-sess_out", &session]);
+            assert!(case.world.take_log().contains("accepted"));
+            let request = fs::File::open(case.world.path("request")).unwrap();
+            let mut command = Command::new("openssl");
+            command.env("OPENSSL_CONF", &config).args(["s_client", "-ign_eof", "-noservername", version, "-CAfile"]);
+            command.arg(case.world.path("root.pem")).args(["-verify_return_error", "-sess_in", &session, "-connect"]);
+            let nameless = said(&command.arg(format!("127.0.0.1:{}", server.port)).stdin(request).output().unwrap());
+            assert!(!nameless.contains("callback failed"), "{mode} {version}: {nameless}");
+            let log = case.world.take_log();
+            assert!(log.contains(&format!("{outcome} a server without a name: no_reference_identity")), "{log}");
+            assert_eq!(nameless.contains("Verification: OK"), mode == "observe", "{mode} {version}: {nameless}");
+        }
+    }
+}
