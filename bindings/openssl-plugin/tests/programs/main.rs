@@ -7,6 +7,7 @@ mod client;
 mod client_hello;
 mod compatibility;
 mod daemons;
+mod datagrams;
 mod early_data;
 mod foreign;
 mod handshakes;
