@@ -21,7 +21,9 @@ test-long: packages build
 	tests/run.sh long
 
 bench: packages build
-	$(CARGO) run --locked --release --package mecai-bench -- --module $(MODULE) --output target/bench/summary.json
+	$(CARGO) build --locked --release --package mecai-bench
+	packaging/test-path.sh "$(CURDIR)/target/test-path"
+	PATH="$(CURDIR)/target/test-path" target/release/mecai-bench --module $(MODULE) --output target/bench/summary.json
 
 build:
 	$(CARGO) build --locked --release --package mecai-services

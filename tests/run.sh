@@ -49,11 +49,15 @@ tree() { tests/tree.sh; }
 models() { cargo test --locked --package mecai --lib -- --ignored; }
 memory() { cargo test --locked --package mecai-openssl -- --ignored; }
 nginx() { cargo test --locked --package mecai-services --test long_nginx -- --ignored --nocapture; }
+off() {
+    cargo run --locked --release --package mecai-bench -- --module target/release/mecai_openssl.so \
+        --output "$logs/off.json" --only off --handshakes 10000 --at-most 1.02
+}
 demo() { target/release/mecai lab demo --module target/release/mecai_openssl.so; }
 
 stages=("$@")
 [ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module services)
-[ "${stages[*]}" != long ] || stages=(models memory nginx demo)
+[ "${stages[*]}" != long ] || stages=(models memory nginx off demo)
 for one in "${stages[@]}"; do stage "$one" "$one"; done
 
 printf '%s passed, %s failed\n' "$passed" "$failed"

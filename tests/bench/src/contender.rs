@@ -5,10 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::ptr;
 
+use mecai::extension::VOUCHERS;
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::ocsp::{OcspCertId, OcspCertStatus, OcspFlag, OcspResponse};
-use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslRef, SslVerifyMode, StatusType};
+use openssl::ssl::{
+    ExtensionContext, Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslRef, SslVerifyMode, StatusType,
+};
+use openssl::x509::X509Ref;
 use openssl::x509::verify::X509CheckFlags;
 
 use crate::world::{HOST, Site, World};
@@ -47,6 +51,18 @@ impl Contender {
         Self::new(name, world, &world.site(authorities))
     }
 
+    /// With vouchers of so many authorities, and a client that asks for them and judges nothing: a server does not share
+    /// a processor's caches with the clients that verify what it sent. The client was made before the module was loaded.
+    pub(crate) fn unjudged(
+        name: &'static str,
+        world: &World,
+        authorities: usize,
+        client: AskingClient,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let server = server(&world.site(authorities))?.build();
+        Ok(Self { name, client: client.0, server, asks_for_ocsp: false })
+    }
+
     fn new(name: &'static str, world: &World, site: &Site) -> Result<Self, Box<dyn std::error::Error>> {
         Ok(Self { name, client: client(world)?.build(), server: server(site)?.build(), asks_for_ocsp: false })
     }
@@ -66,6 +82,35 @@ impl Contender {
         }
         Ok(ssl)
     }
+}
+
+/// The context of a client that asks for vouchers by itself.
+pub(crate) struct AskingClient(SslContext);
+
+impl AskingClient {
+    /// Made before the module is loaded.
+    pub(crate) fn new(world: &World) -> Result<Self, ErrorStack> {
+        let mut context = client(world)?;
+        ask_for_vouchers(&mut context, || ())?;
+        Ok(Self(context.build()))
+    }
+}
+
+/// Lets a context's clients ask for vouchers as the module does; `answered` is called when some come.
+pub(crate) fn ask_for_vouchers(
+    context: &mut SslContextBuilder,
+    answered: impl Fn() + Send + Sync + 'static,
+) -> Result<(), ErrorStack> {
+    let messages = ExtensionContext::CLIENT_HELLO
+        | ExtensionContext::TLS1_2_SERVER_HELLO
+        | ExtensionContext::TLS1_3_CERTIFICATE
+        | ExtensionContext::IGNORE_ON_RESUMPTION;
+    let request: &[u8] = b"";
+    let parse = move |_: &mut SslRef, _, _: &[u8], _: Option<(usize, &X509Ref)>| {
+        answered();
+        Ok(())
+    };
+    context.add_custom_ext(VOUCHERS, messages, move |_, _, _| Ok(Some(request)), parse)
 }
 
 /// Loads the configuration that names the module, for every context made from now on.
@@ -88,9 +133,7 @@ pub(crate) fn asks_for_vouchers(contender: &Contender) -> bool {
         fn SSL_CTX_has_client_custom_ext(context: *const c_void, number: u32) -> c_int;
     }
     // SAFETY: the context lives as long as the contender.
-    unsafe {
-        SSL_CTX_has_client_custom_ext(contender.client.as_ptr().cast(), u32::from(mecai::extension::VOUCHERS)) == 1
-    }
+    unsafe { SSL_CTX_has_client_custom_ext(contender.client.as_ptr().cast(), u32::from(VOUCHERS)) == 1 }
 }
 
 fn client(world: &World) -> Result<SslContextBuilder, ErrorStack> {

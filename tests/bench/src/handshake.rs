@@ -22,8 +22,8 @@ pub(crate) struct Cost {
 
 /// Makes one handshake; an error if it does not finish on both sides.
 pub(crate) fn make(contender: &Contender) -> Result<Cost, Box<dyn std::error::Error>> {
-    let to_server = Pipe::default();
-    let to_client = Pipe::default();
+    let to_server = Pipe::new();
+    let to_client = Pipe::new();
     let mut time = [Duration::ZERO; 2];
 
     let (mut client, mut server) = (None, None);
@@ -76,10 +76,15 @@ fn step(stream: &mut SslStream<End>) -> Result<bool, openssl::ssl::Error> {
 }
 
 /// Octets on their way, and how many there were.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Pipe(Rc<RefCell<(VecDeque<u8>, usize)>>);
 
 impl Pipe {
+    /// With room for every flight, as a socket has it: no side pays for its growth.
+    fn new() -> Self {
+        Self(Rc::new(RefCell::new((VecDeque::with_capacity(1 << 16), 0))))
+    }
+
     fn sent(&self) -> usize {
         self.0.borrow().1
     }

@@ -6,6 +6,7 @@
 //!
 //! What is compared is interleaved, and only ratios are told of it: so a busy machine matters little.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use std::process::{Command, ExitCode};
 
 use clap::{Parser, ValueEnum};
 
-use crate::figures::Figures;
+use crate::figures::{Figures, median};
+use crate::measure::Comparison;
 use crate::world::World;
 
 mod clients;
@@ -48,7 +50,9 @@ struct Arguments {
     /// Fails if a ratio is over this.
     #[arg(long)]
     at_most: Option<f64>,
-    /// Measures one part in memory, in the world in this directory, and prints it. Used by the program itself.
+    /// Compares this in memory, in the world in this directory, and prints it. Used by the program itself.
+    #[arg(long, hide = true, requires = "world")]
+    comparison: Option<Comparison>,
     #[arg(long, hide = true)]
     world: Option<PathBuf>,
 }
@@ -60,15 +64,15 @@ enum Part {
     Store,
 }
 
-/// So many rounds of the handshakes in memory, of which the median counts.
-const ROUNDS: usize = 5;
+/// Handshakes in memory are divided among so many processes, of which the median counts: where things lie in the memory
+/// of one matters.
+const PROCESSES: usize = 5;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse();
-    if let Some(world) = &arguments.world {
-        let handshakes = arguments.handshakes.div_ceil(ROUNDS);
-        let measure = if arguments.only.contains(&Part::Off) { measure::off } else { measure::vouchers };
-        println!("{}", serde_json::to_string(&measure(&World::open(world)?, ROUNDS, handshakes)?)?);
+    if let (Some(comparison), Some(world)) = (arguments.comparison, &arguments.world) {
+        let figures = comparison.measure(&World::open(world)?, arguments.handshakes)?;
+        println!("{}", serde_json::to_string(&figures)?);
         return Ok(ExitCode::SUCCESS);
     }
     let mut summary = Figures::new();
@@ -89,12 +93,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 type Measure = fn(&Arguments) -> Result<Figures, Box<dyn Error>>;
 
 fn handshakes(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
-    let two_of_four = in_memory(arguments, &make_world(arguments, 2, 4)?, None)?;
-    let one_of_two = in_memory(arguments, &make_world(arguments, 1, 2)?, None)?;
+    let world = make_world(arguments, 2, 4)?;
+    let two_of_four = in_memory(arguments, &world, Comparison::Judged)?;
+    let served = in_memory(arguments, &world, Comparison::Served)?;
+    let one_of_two = in_memory(arguments, &make_world(arguments, 1, 2)?, Comparison::Judged)?;
     Ok(Figures::from([
         figure("handshake.client_cpu_ratio", &two_of_four, "vouchers_8.client_cpu_ratio"),
         figure("handshake.client_cpu_ratio_quorum1", &one_of_two, "vouchers_8.client_cpu_ratio"),
-        figure("handshake.server_cpu_ratio", &two_of_four, "vouchers_8.server_cpu_ratio"),
+        figure("handshake.server_cpu_ratio", &served, "vouchers_8.server_cpu_ratio"),
         figure("handshake.extra_bytes_two_authorities", &two_of_four, "vouchers_2.extra_bytes"),
         figure("handshake.extra_bytes_eight_authorities", &two_of_four, "vouchers_8.extra_bytes"),
         figure("handshake.ocsp_client_cpu_ratio", &two_of_four, "ocsp.client_cpu_ratio"),
@@ -106,7 +112,7 @@ fn handshakes(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
 
 fn off(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
     let directory = make_world(arguments, 2, 4)?;
-    let in_memory = in_memory(arguments, &directory, Some("off"))?;
+    let in_memory = in_memory(arguments, &directory, Comparison::Off)?;
     let mut figures = Figures::from([
         figure("module.off_client_cpu_ratio", &in_memory, "off.client_cpu_ratio"),
         figure("module.off_server_cpu_ratio", &in_memory, "off.server_cpu_ratio"),
@@ -141,16 +147,30 @@ fn make_world(arguments: &Arguments, quorum: usize, candidates: usize) -> Result
     Ok(directory)
 }
 
-/// Handshakes in memory, measured by a process of its own, since a process has one configuration of the module. It
-/// starts without any, so that its plain contexts are made before the module is loaded.
-fn in_memory(arguments: &Arguments, world: &tempfile::TempDir, part: Option<&str>) -> Result<Figures, Box<dyn Error>> {
+/// A comparison in memory.
+fn in_memory(
+    arguments: &Arguments,
+    world: &tempfile::TempDir,
+    comparison: Comparison,
+) -> Result<Figures, Box<dyn Error>> {
+    let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for _ in 0..PROCESSES {
+        for (name, value) in in_a_process(arguments, world.path(), comparison)? {
+            all.entry(name).or_default().push(value);
+        }
+    }
+    Ok(all.into_iter().map(|(name, values)| (name, median(values))).collect())
+}
+
+/// The same in a process that starts without the module, so that its plain contexts are made before that is loaded.
+fn in_a_process(arguments: &Arguments, world: &Path, comparison: Comparison) -> Result<Figures, Box<dyn Error>> {
     let output = Command::new(std::env::current_exe()?)
         .arg("--world")
-        .arg(world.path())
-        .args(part.map(|part| format!("--only={part}")))
-        .args(["--handshakes", &arguments.handshakes.to_string()])
+        .arg(world)
+        .args(["--comparison", &comparison.word()])
+        .args(["--handshakes", &arguments.handshakes.div_ceil(PROCESSES).to_string()])
         .args([Path::new("--module"), &arguments.module, Path::new("--output"), &arguments.output])
-        .env("OPENSSL_CONF", World::open(world.path())?.without())
+        .env("OPENSSL_CONF", World::open(world)?.without())
         .stderr(std::process::Stdio::inherit())
         .output()?;
     if !output.status.success() {

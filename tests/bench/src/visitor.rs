@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mecai::extension::VOUCHERS;
-use openssl::ssl::{ExtensionContext, Ssl, SslContext, SslMethod, SslStream, SslVerifyMode};
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode};
+
+use crate::contender::ask_for_vouchers;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -26,21 +27,8 @@ impl Visitor {
         let mut context = SslContext::builder(SslMethod::tls_client())?;
         context.set_ca_file(roots)?;
         context.set_verify(SslVerifyMode::PEER);
-        let messages = ExtensionContext::CLIENT_HELLO
-            | ExtensionContext::TLS1_2_SERVER_HELLO
-            | ExtensionContext::TLS1_3_CERTIFICATE
-            | ExtensionContext::IGNORE_ON_RESUMPTION;
         let seen = Arc::clone(&answered);
-        let request: &[u8] = b"";
-        context.add_custom_ext(
-            VOUCHERS,
-            messages,
-            move |_, _, _| Ok(Some(request)),
-            move |_, _, _, _| {
-                seen.store(true, Ordering::Relaxed);
-                Ok(())
-            },
-        )?;
+        ask_for_vouchers(&mut context, move || seen.store(true, Ordering::Relaxed))?;
         Ok(Self { context: context.build(), answered })
     }
 
