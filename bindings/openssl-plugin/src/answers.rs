@@ -8,7 +8,7 @@ use mecai::store::{Cache, StoreError};
 
 use crate::clock::now;
 use crate::digests::Digests;
-use crate::log::{Level, Log};
+use crate::log::Log;
 use crate::openssl::{Crypto, X509};
 
 /// More certificates than most servers have; their answers take some 2 kB each.
@@ -46,7 +46,7 @@ impl Answers {
         let digest = unsafe { self.digests.of(crypto, certificate)? };
         let report = |error: &StoreError| {
             let key = if error.path == self.directory { "vouchers = " } else { "" };
-            log.event(Level::Warning, format_args!("{key}{error}"));
+            log.problem(format_args!("{key}{error}"));
         };
         self.cache.answer(&digest, name, now(), report).and_then(Answer::new)
     }

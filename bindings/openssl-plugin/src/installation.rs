@@ -115,7 +115,7 @@ impl Installation {
             Err(error) => (Log::stderr(&program), Err(error)),
         };
         let (client, answers) = match settings {
-            Ok(settings) if settings.except.contains(&program) => {
+            Ok(settings) if settings.except.iter().any(|name| *name == program || *name == called()) => {
                 status::note_left_alone("the key except names this program");
                 return None;
             }
@@ -124,9 +124,7 @@ impl Installation {
                 (client, settings.vouchers.map(Answers::new))
             }
             Err(error) => {
-                // Somebody has to be told, also where `log` says nothing or could not be read.
-                let told = if log.is_on() { &log } else { &Log::stderr(&program) };
-                told.event(Level::Warning, format_args!("{BROKEN}: {error}"));
+                log.problem(format_args!("{BROKEN}: {error}"));
                 (Client::Broken(error), None)
             }
         };
@@ -248,7 +246,13 @@ fn does_nothing(object: &Object, reason: &Unusable) -> String {
     format!("the module does nothing in {}: {reason}", object.title())
 }
 
-/// The name of the program's file, as the key `except` names it.
+/// The name that the program was called by, which may be a link's: python3 for python3.11.
+fn called() -> String {
+    let name = std::env::args_os().next().unwrap_or_default();
+    Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The name of the program's file, as the log has it.
 fn program() -> String {
     let path = std::fs::read_link("/proc/self/exe").unwrap_or_default();
     // An executable that was replaced since is shown with this appended.

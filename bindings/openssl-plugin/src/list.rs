@@ -52,7 +52,7 @@ impl WatchedList {
         let first = Current { marks: list.marks(), list: list.read(0, log) };
         list.current = ArcSwap::from_pointee(first);
         if let Some(problem) = list.problem() {
-            log.event(Level::Warning, format_args!("{problem}"));
+            log.problem(format_args!("{problem}"));
         }
         list
     }

@@ -67,6 +67,12 @@ impl Log {
         Self { target: Target::Stderr, program: program.to_owned() }
     }
 
+    /// Writes what somebody has to know before anything works: on standard error where events go nowhere.
+    pub(crate) fn problem(&self, problem: fmt::Arguments<'_>) {
+        let told = if self.is_on() { self } else { &Self::stderr(&self.program) };
+        told.event(Level::Warning, problem);
+    }
+
     /// Whether events are written at all.
     pub(crate) fn is_on(&self) -> bool {
         !matches!(self.target, Target::Off)

@@ -35,7 +35,7 @@ impl Memory {
     /// What picks are drawn by; none without a secret that is this user's alone and this machine's (spec 7).
     pub(crate) fn secret(&self, log: &Log) -> Option<PickSecret> {
         let state = self.state.as_ref()?;
-        let secret = state.secret().map_err(|error| tell(log, "picks have no secret", &error)).ok()?;
+        let secret = state.secret().map_err(|error| log.problem(format_args!("picks have no secret: {error}"))).ok()?;
         let secret =
             std::fs::read_to_string(MACHINE_ID).map_err(|error| format!("cannot be read: {error}")).and_then(|text| {
                 match machine_id(&text) {
@@ -43,7 +43,7 @@ impl Memory {
                     Err(problem) => Err(problem.to_string()),
                 }
             });
-        let tell = |problem| log.event(Level::Warning, format_args!("picks have no secret: {MACHINE_ID} {problem}"));
+        let tell = |problem| log.problem(format_args!("picks have no secret: {MACHINE_ID} {problem}"));
         secret.map_err(tell).ok()
     }
 

@@ -36,12 +36,16 @@ pub(super) fn program() -> Result<PathBuf, Error> {
     std::env::current_exe().map_err(Error::file("find", Path::new("/proc/self/exe")))
 }
 
-/// The module that was named, or the one beside this program.
+/// The module that was named, or the one beside this program: in a build, or where both are installed.
 ///
 /// # Errors
 /// [`Error::NoModule`]: OpenSSL goes on silently without a module that is not there.
 pub(super) fn module(named: Option<&Path>) -> Result<PathBuf, Error> {
-    let beside = || Ok(program()?.with_file_name("mecai_openssl.so"));
+    let beside = || {
+        let built = program()?.with_file_name("mecai_openssl.so");
+        let installed = built.with_file_name("../lib/mecai/mecai_openssl.so");
+        Ok(if !built.exists() && installed.exists() { installed } else { built })
+    };
     let path = named.map_or_else(beside, |path| Ok(path.to_path_buf()))?;
     let path = std::path::absolute(&path).map_err(Error::file("find", &path))?;
     if path.is_file() { Ok(path) } else { Err(Error::NoModule { path }) }

@@ -51,7 +51,7 @@ impl OpensslConf {
     fn to_text(&self) -> String {
         let width = self.lines.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
         let mut text =
-            "openssl_conf = openssl_init\n\n[openssl_init]\nmecai = mecai_section\n\n[mecai_section]\n".to_owned();
+            "openssl_conf = openssl_init\nnodejs_conf = openssl_init\n\n[openssl_init]\nmecai = mecai_section\n\n[mecai_section]\n".to_owned();
         for (key, value) in &self.lines {
             text += &format!("{key:width$} = {value}\n");
         }

@@ -182,3 +182,14 @@ fn a_server_goes_on_without_vouchers_and_says_once_why() {
         assert!(log.lines().all(|line| line.contains(&problem)), "{key} = {value}: {log}");
     }
 }
+
+#[test]
+fn without_a_log_what_cannot_be_used_is_told_on_standard_error() {
+    let world = World::new();
+    let bare = world.server(&world.site("site", &[HOST]), &["-www"]);
+    for (key, value) in [("authorities", "/no/such/list.json"), ("state", "/dev/null"), ("quorum", "5")] {
+        let config = world.write_config("client", &[("log", ""), (key, value)]);
+        let errors = said(&world.curl(&config, &bare, &[]));
+        assert!(errors.contains("mecai: ") && errors.contains(value), "{key}: {errors}");
+    }
+}

@@ -60,6 +60,20 @@ fn key_except_leaves_a_client_alone() {
     }
 }
 
+/// python3 is a link to a file that is named after its version.
+#[test]
+fn key_except_knows_a_program_by_the_name_that_it_was_called_by() {
+    let (world, _, bare) = world();
+    for (except, leaves_alone) in [("python3", true), ("python", false)] {
+        let mut command = std::process::Command::new("python3");
+        command.env("OPENSSL_CONF", world.write_config("client", &[("except", except)]));
+        let connect = "import socket, ssl, sys; ssl.create_default_context(cafile=sys.argv[1]).wrap_socket(\
+                       socket.create_connection(('127.0.0.1', int(sys.argv[2]))), server_hostname=sys.argv[3])";
+        command.args(["-c", connect, &world.path("root.pem"), &bare.port.to_string(), HOST]);
+        assert_eq!(command.output().unwrap().status.success(), leaves_alone, "{except}");
+    }
+}
+
 #[test]
 fn key_except_leaves_a_server_alone() {
     let (world, site, _) = world();
