@@ -100,7 +100,8 @@ fn handshakes(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
     Ok(Figures::from([
         figure("handshake.client_cpu_ratio", &two_of_four, "vouchers_8.client_cpu_ratio"),
         figure("handshake.client_cpu_ratio_quorum1", &one_of_two, "vouchers_8.client_cpu_ratio"),
-        figure("handshake.server_cpu_ratio", &served, "vouchers_8.server_cpu_ratio"),
+        figure("handshake.server_cpu_ratio", &two_of_four, "vouchers_8.server_cpu_ratio"),
+        figure("handshake.server_alone_cpu_ratio", &served, "vouchers_8.server_cpu_ratio"),
         figure("handshake.extra_bytes_two_authorities", &two_of_four, "vouchers_2.extra_bytes"),
         figure("handshake.extra_bytes_eight_authorities", &two_of_four, "vouchers_8.extra_bytes"),
         figure("handshake.ocsp_client_cpu_ratio", &two_of_four, "ocsp.client_cpu_ratio"),
