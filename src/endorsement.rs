@@ -63,9 +63,6 @@ pub struct Endorsement<'a> {
 impl<'a> Endorsement<'a> {
     /// Reads one endorsement of a statement that has so many addresses.
     pub fn from_der(der: &'a [u8], addresses: usize) -> Result<Self, DecodeError> {
-        if let Some(endorsement) = Self::read_short(der, addresses) {
-            return Ok(endorsement);
-        }
         let wire = Wire::from_der(der).map_err(DecodeError::der("Endorsement"))?;
         Self::from_wire(&wire, der, addresses)
     }
@@ -106,39 +103,6 @@ impl<'a> Endorsement<'a> {
         let mut message = [0; SIGNED_MAX];
         signed_octets(&mut message, key.spki_hash(), statement, self.body)
             .is_some_and(|message| key.verify(message, self.signature))
-    }
-
-    /// Reads an endorsement all of whose lengths take one octet, as they do for every algorithm of today, in a fraction
-    /// of the time. None for any other, a wrong one too: then the decoder has to say what is wrong.
-    fn read_short(der: &'a [u8], addresses: usize) -> Option<Self> {
-        let (mut contents, []) = short(SEQUENCE, der)? else { return None };
-        let (mut body, rest) = short(SEQUENCE, contents)?;
-        let body_der = contents.get(..contents.len() - rest.len())?;
-        contents = rest;
-        let (signature, []) = short(OCTET_STRING, contents)? else { return None };
-        let mut field = |tag| {
-            let (value, rest) = short(tag, body)?;
-            body = rest;
-            Some(value)
-        };
-        let authority = field(OCTET_STRING)?.try_into().ok()?;
-        let (unused, bits) = field(BIT_STRING)?.split_first()?;
-        let seen = read_seen(BitStringRef::new(*unused, bits).ok()?, addresses).ok()?;
-        let source = match field(ENUMERATED)? {
-            [0] => Source::Ocsp,
-            [1] => Source::Crl,
-            [2] => Source::ShortLived,
-            _ => return None,
-        };
-        let age = field(INTEGER).map(read_age);
-        if !body.is_empty() {
-            return None;
-        }
-        let evidence = match age {
-            None => read_evidence(source, None),
-            Some(age) => read_evidence(source, Some(age?)),
-        };
-        Some(Self { authority, seen, evidence: evidence.ok()?, der, body: body_der, signature })
     }
 
     fn from_wire(wire: &Wire<'a>, der: &'a [u8], addresses: usize) -> Result<Self, DecodeError> {
@@ -265,28 +229,6 @@ fn read_evidence(source: Source, age: Option<u32>) -> Result<Evidence, DecodeErr
     }
 }
 
-// The tags of DER that an endorsement has.
-const SEQUENCE: u8 = 0x30;
-const OCTET_STRING: u8 = 0x04;
-const BIT_STRING: u8 = 0x03;
-const ENUMERATED: u8 = 0x0A;
-const INTEGER: u8 = 0x02;
-
-/// The value of an element that begins with this tag and a length of one octet, and what follows it.
-fn short(tag: u8, octets: &[u8]) -> Option<(&[u8], &[u8])> {
-    let ([first, length], rest) = octets.split_first_chunk::<2>()?;
-    (*first == tag && *length < 0x80).then(|| rest.split_at_checked(usize::from(*length)))?
-}
-
-/// A minimal INTEGER from 0 to 2^31-1.
-fn read_age(value: &[u8]) -> Option<u32> {
-    match value {
-        [] | [0x80..=0xFF, ..] | [0, 0..=0x7F, ..] => None,
-        _ if value.len() > 4 => None,
-        _ => Some(value.iter().fold(0, |age, octet| age << 8 | u32::from(*octet))),
-    }
-}
-
 fn read_seen(bits: BitStringRef<'_>, addresses: usize) -> Result<Seen, DecodeError> {
     let rule = |text| Err(DecodeError::rule(BODY, text));
     if bits.bit_len() != addresses {
@@ -304,62 +246,4 @@ fn read_seen(bits: BitStringRef<'_>, addresses: usize) -> Result<Seen, DecodeErr
         return rule("seen has no bit set");
     }
     Ok(Seen(value))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::statement::Proposal;
-    use crate::time::UnixTime;
-
-    const ADDRESSES: usize = 2;
-
-    fn endorsement(evidence: Evidence) -> Vec<u8> {
-        let now = UnixTime(1_800_000_000);
-        let statement = Proposal {
-            host: "www.shop.example",
-            port: 443,
-            addresses: &["192.0.2.1", "2001:db8::1"].map(|address| address.parse().unwrap()),
-            certificate: [7; 32],
-            produced_at: now,
-            not_after: now.plus(3600),
-            stay: None,
-        };
-        let statement = statement.to_der().unwrap();
-        let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
-        endorse(&key, &Statement::from_der(&statement).unwrap(), Seen(0x8000), evidence).unwrap()
-    }
-
-    fn by_the_decoder(der: &[u8]) -> Option<String> {
-        let wire = Wire::from_der(der).ok()?;
-        Endorsement::from_wire(&wire, der, ADDRESSES).ok().map(|endorsement| format!("{endorsement:?}"))
-    }
-
-    fn read(der: &[u8]) -> Option<String> {
-        Endorsement::read_short(der, ADDRESSES).map(|endorsement| format!("{endorsement:?}"))
-    }
-
-    #[test]
-    fn what_is_read_in_short_is_what_the_decoder_reads() {
-        let ages = [0, 1, 127, 128, 255, 256, 32_767, 32_768, 65_536, AGE_MAX];
-        let ocsp = ages.map(|age| Evidence::Ocsp { age });
-        for evidence in ocsp.into_iter().chain([Evidence::Crl { age: 3600 }, Evidence::ShortLived]) {
-            let good = endorsement(evidence);
-            assert!(read(&good).is_some(), "{evidence:?}");
-            assert_eq!(read(&good), by_the_decoder(&good), "{evidence:?}");
-            // Up to the signature, every octet takes every value; everywhere, octets go and come.
-            for place in 0..good.len() {
-                let values = if place < 32 { 0..=u8::MAX } else { 0..=0 };
-                let replaced = values.map(|value| [&good[..place], &[value], &good[place + 1..]].concat());
-                let removed = [&good[..place], &good[place + 1..]].concat();
-                let inserted = [&good[..place], &[0], &good[place..]].concat();
-                for wrong in replaced.chain([removed, inserted, good[..place].to_vec()]) {
-                    if let Some(read) = read(&wrong) {
-                        assert_eq!(Some(read), by_the_decoder(&wrong), "{wrong:02x?}");
-                    }
-                }
-            }
-        }
-    }
 }
