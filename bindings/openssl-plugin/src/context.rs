@@ -43,18 +43,11 @@ unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: 
     }
     // SAFETY: as the caller says; the marks keep OpenSSL's queue as it was.
     unsafe { installation.crypto.ERR_set_mark() };
-    // TLS 1.2 answers in the ServerHello, TLS 1.3 in the Certificate; both sides know both (spec 5).
-    let answered = SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_CERTIFICATE;
-    // SAFETY: as the caller says.
-    let mut complete = unsafe { add_extension(installation, functions, context, VOUCHERS, answered) };
     if let Client::On(judge) = &installation.client {
         judge.prepare(&installation.log);
-        // Those that are never asked for are known all the same: OpenSSL lets pass what it does not know.
-        for (number, answered) in [(ALTERNATE, answered), (STAGED, answered), (CANDIDATES, 0)] {
-            // SAFETY: as the caller says.
-            complete &= unsafe { add_extension(installation, functions, context, number, answered) };
-        }
     }
+    // SAFETY: as the caller says.
+    let complete = unsafe { add_extensions(installation, functions, context) };
     if !matches!(installation.client, Client::Off) {
         // SAFETY: as the caller says; the callbacks have the types of their places, the argument is static.
         unsafe {
@@ -84,6 +77,38 @@ unsafe fn makes_servers_only(functions: &Ssl, context: *mut SSL_CTX) -> bool {
     unsafe { functions.SSL_CTX_get_ssl_method(context) == functions.TLS_server_method() }
 }
 
+/// Puts in the extensions, and those that are never asked for, too: OpenSSL lets pass what it does not know.
+///
+/// # Safety
+/// `context` is a context of the OpenSSL of `installation`.
+unsafe fn add_extensions(installation: &'static Installation, functions: &Ssl, context: *mut SSL_CTX) -> bool {
+    // TLS 1.2 answers in the ServerHello, TLS 1.3 in the Certificate; both sides know both (spec 5).
+    let answered = SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_CERTIFICATE;
+    let all = [(VOUCHERS, answered), (ALTERNATE, answered), (STAGED, answered), (CANDIDATES, 0)];
+    // SAFETY: as the caller says; methods are static.
+    let is_of_clients = unsafe { functions.SSL_CTX_get_ssl_method(context) == functions.TLS_client_method() };
+    let fails_encrypted = installation.crypto.is_at_least(4, 0);
+    let mut complete = true;
+    for (number, answered) in all {
+        let (is_sent, is_needed) = match &installation.client {
+            Client::On(judge) => (number == VOUCHERS || number == CANDIDATES && judge.discloses(), true),
+            // Not sent: but the callback looks at the session that is offered.
+            Client::Broken(_) => (number == VOUCHERS, number == VOUCHERS),
+            Client::Off => (false, number == VOUCHERS),
+        };
+        // OpenSSL 4.0.3 sends no encrypted ClientHello that leaves out an extension which it knows there. A client need
+        // not know there what it does not send; a server has to know what clients send.
+        let is_known_in_hello = is_sent || !is_of_clients;
+        let does_harm = fails_encrypted && is_known_in_hello && !is_sent && number != VOUCHERS;
+        if is_needed && !does_harm {
+            let messages = if is_known_in_hello { answered | SSL_EXT_CLIENT_HELLO } else { answered };
+            // SAFETY: as the caller says.
+            complete &= unsafe { add_extension(installation, functions, context, number, messages) };
+        }
+    }
+    complete
+}
+
 /// # Safety
 /// `context` is a context of the OpenSSL of `installation`.
 unsafe fn add_extension(
@@ -91,15 +116,14 @@ unsafe fn add_extension(
     functions: &Ssl,
     context: *mut SSL_CTX,
     number: u16,
-    answered: c_uint,
+    messages: c_uint,
 ) -> bool {
-    let flags = SSL_EXT_CLIENT_HELLO | SSL_EXT_IGNORE_ON_RESUMPTION | answered;
     // SAFETY: as the caller says; the callbacks have the types of their places, the argument is static.
     unsafe {
         functions.SSL_CTX_add_custom_ext(
             context,
             c_uint::from(number),
-            flags,
+            messages | SSL_EXT_IGNORE_ON_RESUMPTION,
             Some(extension::add),
             Some(extension::free),
             argument(installation),

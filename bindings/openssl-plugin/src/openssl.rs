@@ -7,7 +7,7 @@
 #![allow(non_snake_case, clippy::upper_case_acronyms)]
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
-use std::mem;
+use std::{mem, ptr};
 
 use crate::object::{Handle, Object};
 
@@ -171,6 +171,7 @@ functions! {
         fn CRYPTO_free(octets: *mut c_void, file: *const c_char, line: c_int);
         fn CRYPTO_get_ex_new_index(class: c_int, number: c_long, argument: *mut c_void, new: Option<NewOrFree>,
             duplicate: Option<Duplicate>, free: Option<NewOrFree>) -> c_int;
+        fn CRYPTO_get_mem_functions(malloc: *mut *const c_void, realloc: *mut *const c_void, free: *mut *const c_void);
         fn ERR_get_next_error_library() -> c_int;
         fn ERR_load_strings(library: c_int, strings: *mut ERR_STRING_DATA) -> c_int;
         fn ERR_pop_to_mark() -> c_int;
@@ -195,6 +196,8 @@ functions! {
         fn i2d_X509(certificate: *const X509, out: *mut *mut c_uchar) -> c_int;
     }
     optional {
+        // Only its address is looked at.
+        fn CRYPTO_malloc(usize, *const c_char, c_int) -> *mut c_void;
         // From 3.0.
         fn ERR_new();
         fn ERR_set_debug(*const c_char, c_int, *const c_char);
@@ -225,6 +228,8 @@ functions! {
         fn SSL_SESSION_get0_hostname(session: *const SSL_SESSION) -> *const c_char;
         fn SSL_SESSION_get0_ticket_appdata(session: *mut SSL_SESSION, data: *mut *mut c_void,
             length: *mut usize) -> c_int;
+        fn SSL_SESSION_get_protocol_version(session: *const SSL_SESSION) -> c_int;
+        fn SSL_SESSION_has_ticket(session: *const SSL_SESSION) -> c_int;
         fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
         fn SSL_SESSION_set1_ticket_appdata(session: *mut SSL_SESSION, data: *const c_void, length: usize) -> c_int;
         fn SSL_SESSION_set_max_early_data(session: *mut SSL_SESSION, octets: u32) -> c_int;
@@ -244,9 +249,13 @@ functions! {
         fn SSL_session_reused(ssl: *const SSL) -> c_int;
         fn SSL_set_ex_data(ssl: *mut SSL, index: c_int, value: *mut c_void) -> c_int;
         fn SSL_want(ssl: *const SSL) -> c_int;
+        fn TLS_client_method() -> *const SSL_METHOD;
         fn TLS_server_method() -> *const SSL_METHOD;
     }
-    optional {}
+    optional {
+        // From 3.2.
+        fn SSL_is_quic(*const SSL) -> c_int;
+    }
 }
 
 /// Why an OpenSSL cannot be used.
@@ -275,6 +284,21 @@ impl Crypto {
         // SAFETY: takes and gives a number.
         let number = unsafe { self.OpenSSL_version_num() };
         number >> 20 >= (major << 8 | minor)
+    }
+
+    /// How many octets may be read at a place that OpenSSL has allocated: none if the program has put functions of its
+    /// own in place of OpenSSL's.
+    ///
+    /// # Safety
+    /// `place` is the beginning of what this OpenSSL has allocated.
+    pub(crate) unsafe fn allocated(&self, place: *const c_void) -> usize {
+        let mut malloc = ptr::null();
+        // SAFETY: OpenSSL takes NULL for what is not asked for; its own function gives what malloc gave.
+        unsafe {
+            self.CRYPTO_get_mem_functions(&raw mut malloc, ptr::null_mut(), ptr::null_mut());
+            let is_own = self.CRYPTO_malloc.is_some_and(|own| own as *const () as usize == malloc.addr());
+            if is_own { libc::malloc_usable_size(place.cast_mut()) } else { 0 }
+        }
     }
 
     fn is_seen_by(&self, handle: &Handle) -> bool {

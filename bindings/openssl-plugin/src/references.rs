@@ -59,31 +59,44 @@ pub(crate) unsafe fn of_verification<'a>(
     // SAFETY: as the caller says.
     unsafe {
         let parameters = crypto.X509_STORE_CTX_get0_param(store);
-        let mut identity = of_parameters(crypto, functions, ssl, parameters);
         if crypto.is_at_least(4, 0) && hosts(crypto, parameters).next().is_some() {
-            // OpenSSL 4.0.3 copies hosts without their terminating NUL when it hands parameters on.
-            let matched = text(crypto.X509_VERIFY_PARAM_get0_peername(parameters));
-            let end_of = |host: &Reference<'a>| matched.and_then(|matched| until_its_end(host, matched));
-            identity.references = identity.references.iter().filter_map(end_of).collect();
-            if identity.references.is_empty() {
-                identity.references.push(UNREADABLE);
-            }
+            return Identity { references: matched(crypto, parameters), sni: sni(functions, ssl) };
         }
-        identity
+        of_parameters(crypto, functions, ssl, parameters)
     }
 }
 
-/// The host without what follows it in memory, if it is the one that matched this name of the certificate: that name
-/// itself, or a label in place of its asterisk.
-fn until_its_end<'a>(host: &Reference<'a>, matched: &str) -> Option<Reference<'a>> {
-    let Reference::Name(text) = *host else { return None };
-    let length = match matched.strip_prefix('*') {
-        Some(rest) => text.find('.')? + rest.len(),
-        None => matched.len(),
+/// The host that matched a name of the certificate. OpenSSL 4.0.3 copies hosts without their terminating NUL when it
+/// hands parameters on; by the name that matched it can be told where one ends.
+///
+/// # Safety
+/// `parameters` are of the OpenSSL that `crypto` is of, after a verification, and stay unchanged for `'a`.
+unsafe fn matched<'a>(crypto: &Crypto, parameters: *mut X509_VERIFY_PARAM) -> Vec<Reference<'a>> {
+    // SAFETY: as the caller says.
+    let mut references: Vec<_> = unsafe {
+        match text(crypto.X509_VERIFY_PARAM_get0_peername(parameters)) {
+            Some(name) => match name.strip_prefix('*') {
+                Some(rest) => hosts(crypto, parameters)
+                    .filter_map(|host| with_any_label(text_of_host(crypto, host)?, rest))
+                    .map(Reference::parse)
+                    .collect(),
+                None => vec![Reference::parse(name)],
+            },
+            None => Vec::new(),
+        }
     };
-    let host = text.get(..length)?;
-    let (_, rest) = host.split_at_checked(length - matched.trim_start_matches('*').len())?;
-    rest.eq_ignore_ascii_case(matched.trim_start_matches('*')).then_some(Reference::Name(host))
+    references.retain(|reference| matches!(reference, Reference::Name(_)));
+    if references.is_empty() {
+        references.push(UNREADABLE);
+    }
+    references
+}
+
+/// What `host` begins with, if it is one label and then `rest`.
+fn with_any_label<'a>(host: &'a str, rest: &str) -> Option<&'a str> {
+    let end = host.find('.')? + rest.len();
+    let (host, _) = host.split_at_checked(end)?;
+    host[end - rest.len()..].eq_ignore_ascii_case(rest).then_some(host)
 }
 
 /// The identity as the connection itself says, before or after its handshake.
@@ -105,9 +118,11 @@ unsafe fn of_parameters<'a>(
 ) -> Identity<'a> {
     // SAFETY: as the caller says.
     unsafe {
-        let sni = text(own_servername(functions, ssl)).filter(|name| !name.is_empty());
+        let sni = sni(functions, ssl);
         let mut references = Vec::with_capacity(1);
-        references.extend(hosts(crypto, parameters).map(|host| host_at(crypto, host)));
+        references.extend(
+            hosts(crypto, parameters).map(|host| text_of_host(crypto, host).map_or(UNREADABLE, Reference::parse)),
+        );
         if references.is_empty() {
             // Beside a host, an address is what DNS gave for it: OpenSSL demands both, and the host is what is meant.
             references.extend(address(crypto, parameters).map(Reference::Address));
@@ -122,14 +137,14 @@ unsafe fn of_parameters<'a>(
 /// The SNI that the program set. Where it set none, OpenSSL tells that of the session it offers, and does not send it.
 ///
 /// # Safety
-/// `ssl` is a connection of the OpenSSL that `functions` are of.
-unsafe fn own_servername(functions: &Ssl, ssl: *const SSL) -> *const c_char {
-    // SAFETY: as the caller says; the texts are only compared by their place.
+/// As for [`of_verification`].
+unsafe fn sni<'a>(functions: &Ssl, ssl: *const SSL) -> Option<&'a str> {
+    // SAFETY: as the caller says; the name stays for the connection, and the other is only compared by its place.
     unsafe {
         let name = functions.SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME);
         let session = functions.SSL_get_session(ssl);
         let is_of_session = !session.is_null() && functions.SSL_SESSION_get0_hostname(session) == name;
-        if is_of_session { ptr::null() } else { name }
+        text(name).filter(|name| !is_of_session && !name.is_empty())
     }
 }
 
@@ -151,19 +166,21 @@ unsafe fn hosts(crypto: &Crypto, parameters: *mut X509_VERIFY_PARAM) -> impl Ite
 
 /// # Safety
 /// `host` came from [`hosts`], and stays unchanged for `'a`.
-unsafe fn host_at<'a>(crypto: &Crypto, host: *const c_char) -> Reference<'a> {
+unsafe fn text_of_host<'a>(crypto: &Crypto, host: *const c_char) -> Option<&'a str> {
     if !crypto.is_at_least(4, 0) {
         // SAFETY: as the caller says; the host ends with a NUL.
-        return unsafe { text(host) }.map_or(UNREADABLE, Reference::parse);
+        return unsafe { text(host) };
     }
-    // There a host may have no NUL at its end: it is read as far as it looks like one. `until_its_end` does the rest.
+    // There it may have no NUL at its end: it is read as far as it looks like a host. A session whose host looked longer
+    // than now is not resumed.
     let is_of_host = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
-    // SAFETY: as the caller says; nothing is read behind the first octet that belongs to no host.
+    // SAFETY: as the caller says; a host has an allocation of its own, and nothing is read behind it.
     let octets = unsafe {
-        let length = (0..HOST_MAX).take_while(|place| is_of_host(*host.cast::<u8>().add(*place))).count();
+        let readable = crypto.allocated(host.cast()).min(HOST_MAX);
+        let length = (0..readable).take_while(|place| is_of_host(*host.cast::<u8>().add(*place))).count();
         slice::from_raw_parts(host.cast::<u8>(), length)
     };
-    std::str::from_utf8(octets).map_or(UNREADABLE, Reference::parse)
+    std::str::from_utf8(octets).ok()
 }
 
 /// # Safety
@@ -190,20 +207,17 @@ mod tests {
 
     #[test]
     fn a_host_ends_where_the_matched_name_does() {
-        for (text, matched, host) in [
-            ("www.shop.example", "www.shop.example", Some("www.shop.example")),
-            ("www.shop.example_lib.c", "www.shop.example", Some("www.shop.example")),
-            ("WWW.shop.example\u{1}", "www.shop.example", Some("WWW.shop.example")),
-            ("www.shop.example_lib.c", "*.shop.example", Some("www.shop.example")),
-            ("www.shop.example.evil", "*.shop.example", Some("www.shop.example")),
-            ("a.b.shop.example", "*.shop.example", None),
-            ("www.shop", "www.shop.example", None),
-            ("www.other.example", "www.shop.example", None),
-            ("www.other.example", "*.shop.example", None),
-            ("localhost", "*.shop.example", None),
+        for (text, rest, host) in [
+            ("www.shop.example", ".shop.example", Some("www.shop.example")),
+            ("www.shop.example_lib.c", ".shop.example", Some("www.shop.example")),
+            ("WWW.shop.Example", ".shop.example", Some("WWW.shop.Example")),
+            ("a.b.shop.example", ".shop.example", None),
+            ("www.other.example", ".shop.example", None),
+            ("www.shop", ".shop.example", None),
+            ("localhost", ".shop.example", None),
+            ("", ".shop.example", None),
         ] {
-            assert_eq!(until_its_end(&Reference::Name(text), matched), host.map(Reference::Name), "{text} {matched}");
+            assert_eq!(with_any_label(text, rest), host, "{text} {rest}");
         }
-        assert_eq!(until_its_end(&Reference::Suffix(".shop.example"), "www.shop.example"), None);
     }
 }

@@ -131,7 +131,21 @@ pub(crate) unsafe fn offers_ended(installation: &Installation, functions: &Ssl, 
         let session = functions.SSL_get_session(ssl);
         !session.is_null()
             && functions.SSL_SESSION_is_resumable(session) == 1
+            && !is_of_encrypted_hello(functions, session)
             && is_ended(installation, functions, ssl, session)
+    }
+}
+
+/// Whether a session is the new one of an encrypted ClientHello: OpenSSL 4.0 gives it the legacy id before it asks us,
+/// which lets it look like one that is resumed. In TLS 1.3 that takes a ticket.
+///
+/// # Safety
+/// `session` is a session of the OpenSSL that `functions` are of.
+unsafe fn is_of_encrypted_hello(functions: &Ssl, session: *const SSL_SESSION) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        functions.SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION
+            && functions.SSL_SESSION_has_ticket(session) == 0
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
                 return own;
             }
             // A program may verify in several steps: OpenSSL asks again, and by then it may have decided.
-            if own > 0 && functions.SSL_want(ssl) == SSL_RETRY_VERIFY {
+            if own > 0 && verifies_again(functions, ssl) {
                 return own;
             }
             let answer = connection::take_answer(functions, ssl, installation.connection_index());
@@ -101,6 +101,18 @@ pub(crate) unsafe fn refuse_broken(
         installation.status.note_judged();
         installation.errors.raise(&installation.crypto, refused.verdict.code(), &refused.verdict.to_string());
         Some(refused)
+    }
+}
+
+/// Whether the program has told OpenSSL to verify once more later. Nobody can see that in a QUIC connection: there
+/// `SSL_want` waits for a lock that OpenSSL holds while it calls back.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL that `functions` are of, in its verify callback.
+unsafe fn verifies_again(functions: &Ssl, ssl: *const SSL) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        functions.SSL_is_quic.is_none_or(|is_quic| is_quic(ssl) == 0) && functions.SSL_want(ssl) == SSL_RETRY_VERIFY
     }
 }
 
