@@ -37,7 +37,7 @@ stage() {
         "$(awk -v seconds=$((SECONDS - started)) 'BEGIN { printf "%.1f", seconds / 60 }')"
 }
 
-format() { cargo fmt --all --check; }
+format() { cargo fmt --all --check && cargo fmt --check --manifest-path tests/openssls/Cargo.toml; }
 lint() { cargo clippy --workspace --all-targets --locked -- --deny warnings; }
 core() { cargo test --locked --no-fail-fast --package mecai; }
 vectors() { tests/vectors/run.sh; }
@@ -47,7 +47,7 @@ tree() { tests/tree.sh; }
 
 # What takes long, besides. The tests are in the dev profile, as those above have built it; what they test is the release.
 models() { cargo test --locked --package mecai --lib -- --ignored; }
-memory() { cargo test --locked --package mecai-openssl -- --ignored; }
+memory() { cargo test --locked --package mecai-openssl -- --ignored --skip newer::; }
 nginx() { cargo test --locked --package mecai-services --test long_nginx -- --ignored --nocapture; }
 off() {
     cargo run --locked --release --package mecai-bench -- --module target/release/mecai_openssl.so \
@@ -55,9 +55,27 @@ off() {
 }
 demo() { target/release/mecai lab demo --module target/release/mecai_openssl.so; }
 
+# The module's tests, with the same module file, on other releases of OpenSSL. The program `openssl`, and what cc links,
+# are of that release. So are Debian's curl, Python and servers on 3.5, which has the soname that they ask for; elsewhere
+# they stay on Debian's OpenSSL, as peers. The module's file has no part in it, and docs/compatibility.md is Debian's.
+on_openssl() {
+    local release=$1 prefix
+    shift
+    prefix=$(cargo run --locked --quiet --manifest-path tests/openssls/Cargo.toml --target-dir target/openssl/builder \
+        -- "$release" target/openssl) || return
+    MECAI_OPENSSL=$release PATH=$prefix/bin:$PATH CPATH=$prefix/include LIBRARY_PATH=$prefix/lib \
+        LD_RUN_PATH=$prefix/lib LD_LIBRARY_PATH=$prefix/lib \
+        cargo test --locked --no-fail-fast --package mecai-openssl --test programs -- --include-ignored \
+        --skip module_file:: --skip document:: "$@"
+}
+# It has no providers, and lets no program verify in several steps.
+openssl-1.1.1() { on_openssl 1.1.1 --skip newer:: --skip provider:: --skip several_steps; }
+openssl-3.5() { on_openssl 3.5 --skip encrypted_client_hello; }
+openssl-4.0() { on_openssl 4.0; }
+
 stages=("$@")
 [ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module services)
-[ "${stages[*]}" != long ] || stages=(models memory nginx off demo)
+[ "${stages[*]}" != long ] || stages=(models memory nginx off demo openssl-1.1.1 openssl-3.5 openssl-4.0)
 for one in "${stages[@]}"; do stage "$one" "$one"; done
 
 printf '%s passed, %s failed\n' "$passed" "$failed"

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::release;
 use crate::world::{HOST, Server, Site, Vouched, World, answer, now, said};
 use mecai::time::UnixTime;
 
@@ -145,16 +146,30 @@ fn the_programs_own_verdict_stays_its_own() {
 #[test]
 fn what_the_program_verifies_against_is_what_is_judged() {
     let (world, site) = world();
-    let config = world.write_config("client", &[]);
-    // Neither a host for verification nor SNI.
-    let by_address = world.site("address", &["127.0.0.1"]);
-    let server = world.server(&by_address, &["-www"]);
-    let nobody = said(&world.s_client(&config, &server, &["-noservername"]));
-    assert!(nobody.contains("no_reference_identity"), "{nobody}");
-    // What the program verifies against wins over the SNI.
+    let config = world.write_config("client", &[("exempt", "127.0.0.0/8")]);
     let good = world.showing(&site, &Vouched::for_site(&site), &[]);
-    let other = world.s_client(&config, &good, &["-servername", "other.example", "-verify_hostname", HOST]);
-    assert!(said(&other).contains("Verification: OK"), "{}\n{}", said(&other), world.log());
+    let by_address = world.server(&world.site("address", &["127.0.0.1"]), &["-www"]);
+    for (server, arguments, told, untold) in [
+        (
+            &by_address,
+            &["-noservername", "-verify_ip", "127.0.0.1"][..],
+            "exempt 127.0.0.1: exempt_address",
+            "no_reference_identity",
+        ),
+        (
+            &good,
+            &["-servername", "other.example", "-verify_hostname", HOST],
+            "accepted www.shop.example: ",
+            "refused other.example: wrong_host",
+        ),
+        (&good, &["-noservername"], "no_reference_identity", "no_reference_identity"),
+    ] {
+        let said = said(&world.s_client(&config, server, arguments));
+        let log = world.take_log();
+        let expected = if release::tells_what_is_verified() { told } else { untold };
+        assert!(log.contains(expected), "{arguments:?}: {log}{said}");
+        assert_eq!(said.contains("Verification: OK"), !log.contains("refused"), "{arguments:?}: {said}");
+    }
 }
 
 /// A rogue certificate for the host and for the attacker's own address, which authorities rightly vouch for, and an
@@ -165,10 +180,16 @@ fn vouchers_of_an_address_are_none_of_the_host_that_dns_gave_it_for() {
     let config = world.write_config("client", &[]);
     let rogue = world.site("rogue", &[HOST, "127.0.0.1"]);
     let server = world.showing(&rogue, &Vouched { host: "127.0.0.1", ..Vouched::for_site(&rogue) }, &[]);
-    let by_address = said(&world.s_client(&config, &server, &["-verify_ip", "127.0.0.1"]));
-    assert!(by_address.contains("Verification: OK"), "{by_address}");
-    let by_both = said(&world.s_client(&config, &server, &["-verify_ip", "127.0.0.1", "-verify_hostname", HOST]));
-    assert!(by_both.contains("wrong_host") && !by_both.contains("Verification: OK"), "{by_both}");
+    for (arguments, told) in [
+        (&["-verify_ip", "127.0.0.1"][..], "accepted 127.0.0.1: "),
+        (&["-verify_ip", "127.0.0.1", "-verify_hostname", HOST], "refused www.shop.example: wrong_host"),
+    ] {
+        let said = said(&world.s_client(&config, &server, arguments));
+        let log = world.take_log();
+        let expected = if release::tells_what_is_verified() { told } else { "no_reference_identity" };
+        assert!(log.contains(expected), "{arguments:?}: {log}{said}");
+        assert_eq!(said.contains("Verification: OK"), !log.contains("refused"), "{arguments:?}: {said}");
+    }
 }
 
 #[test]

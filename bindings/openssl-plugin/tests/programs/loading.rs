@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use crate::world::{HOST, Server, Vouched, World, answer, said};
 
-/// A client in C, linked in some way to OpenSSL: connects, verifies by `SSL_set1_host`, and prints what came of it.
+/// A client in C, linked in some way to OpenSSL: connects, verifies the host, and prints what came of it.
 const CLIENT: &str = r#"
 #include <stdio.h>
 #include <openssl/ssl.h>
@@ -26,6 +26,7 @@ int main(int argc, char **argv) {
     SSL *ssl = NULL;
     BIO_get_ssl(bio, &ssl);
     SSL_set1_host(ssl, "www.shop.example");
+    SSL_set_tlsext_host_name(ssl, "www.shop.example");
     BIO_set_conn_hostname(bio, argv[2]);
     int done = BIO_do_connect(bio) > 0 && BIO_do_handshake(bio) > 0;
     printf("%s %ld\n", done ? "connected" : "refused", SSL_get_verify_result(ssl));
@@ -36,12 +37,9 @@ int main(int argc, char **argv) {
 "#;
 
 fn build(world: &World, name: &str, arguments: &[&str]) -> String {
-    let (source, program) = (world.path("client.c"), world.path(name));
+    let source = world.path("client.c");
     fs::write(&source, CLIENT).unwrap();
-    let output =
-        Command::new("cc").args(["-Wall", "-Werror", "-o", &program, &source]).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    program
+    world.cc(name, &source, arguments)
 }
 
 fn run(world: &World, program: &str, config: &str, server: &Server) -> Output {
@@ -98,9 +96,9 @@ fn a_program_that_verifies_by_itself_is_seen() {
 fn unloading_the_configuration_leaves_the_callbacks_in_place() {
     let world = World::new();
     let config = world.write_config("client", &[]);
-    let program = world.path("unload");
+    let source = world.path("unload.c");
     fs::write(
-        world.path("unload.c"),
+        &source,
         r#"
 #include <openssl/conf.h>
 #include <openssl/ssl.h>
@@ -120,9 +118,7 @@ int main(void) {
 "#,
     )
     .unwrap();
-    let built =
-        Command::new("cc").args(["-o", &program, &world.path("unload.c"), "-lssl", "-lcrypto"]).output().unwrap();
-    assert!(built.status.success(), "{}", said(&built));
+    let program = world.cc("unload", &source, &["-lssl", "-lcrypto"]);
     let output = Command::new(&program).env("OPENSSL_CONF", &config).output().unwrap();
     assert!(output.status.success(), "{:?} {}", output.status, said(&output));
 }

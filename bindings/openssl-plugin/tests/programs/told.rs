@@ -8,10 +8,8 @@ use crate::world::{HOST, Server, Site, Vouched, World, answer, module, said};
 fn world() -> (World, Server, Server) {
     let world = World::new();
     let site: Site = world.site("site", &[HOST]);
-    let (source, program) = (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/told.c"), world.path("told"));
-    let built =
-        Command::new("cc").args(["-Wall", "-Werror", "-o", &program, source, "-lssl", "-lcrypto", "-ldl"]).output();
-    assert!(built.as_ref().unwrap().status.success(), "{}", said(&built.unwrap()));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/told.c");
+    world.cc("told", source, &["-lssl", "-lcrypto", "-ldl"]);
     let info = world.serverinfo("info.pem", &answer(&[world.bundle(&Vouched::for_site(&site))]));
     let good = world.server(&site, &["-www", "-serverinfo", &info]);
     let bare = world.server(&site, &["-www"]);

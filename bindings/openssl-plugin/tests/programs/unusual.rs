@@ -20,10 +20,7 @@ fn world() -> (World, Site, Site) {
     let bundle = StoredBundle::from_der(&world.bundle(&Vouched::for_site(&site))).unwrap();
     let contents = Contents::new(certificate_digest(&site.der), vec![bundle], None, vec![]).unwrap();
     Store::new(world.path("vouchers")).write(&contents).unwrap();
-    let program = world.path("unusual");
-    let built =
-        Command::new("cc").args(["-Wall", "-Werror", "-o", &program, SOURCE, "-lssl", "-lcrypto"]).output().unwrap();
-    assert!(built.status.success(), "{}", said(&built));
+    world.cc("unusual", SOURCE, &["-lssl", "-lcrypto"]);
     (world, site, bare)
 }
 

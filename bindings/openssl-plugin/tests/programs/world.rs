@@ -154,10 +154,7 @@ impl World {
     /// The same with an RSA key, which OpenSSL makes.
     pub(crate) fn rsa_site(&self, name: &str, hosts: &[&str]) -> Site {
         let mut command = Command::new("openssl");
-        let key = command
-            .args(["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])
-            .output()
-            .unwrap();
+        let key = command.args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]).output().unwrap();
         self.site_with_key(name, hosts, KeyPair::from_pem(std::str::from_utf8(&key.stdout).unwrap()).unwrap())
     }
 
@@ -211,6 +208,17 @@ impl World {
         let path = self.path(name);
         fs::write(&path, block).unwrap();
         path
+    }
+
+    /// Builds a program in C with these further arguments, and gives its path.
+    pub(crate) fn cc(&self, name: &str, source: &str, arguments: &[&str]) -> String {
+        let program = self.path(name);
+        let mut command = Command::new("cc");
+        // OpenSSL 4 deprecates what the releases before recommend.
+        command.args(["-Wall", "-Werror", "-Wno-deprecated-declarations", "-g", "-o", &program, source]);
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        program
     }
 
     /// What the module wrote to its log.
