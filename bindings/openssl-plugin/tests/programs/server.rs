@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::daemons::{Daemon, apache, certificate, frontend, haproxy, nginx, virtual_host};
+use crate::daemons::Daemon;
 use crate::release;
 use crate::world::{HOST, Server, Site, Vouched, World, said};
 
@@ -74,39 +74,6 @@ pub(crate) fn s_client(world: &World, config: &str, daemon: &Daemon, arguments: 
     said(&world.s_client_to(config, daemon.port, arguments))
 }
 
-#[test]
-fn nginx_serves_each_host_and_each_certificate_its_own() {
-    const OTHER: &str = "www.other.example";
-    let world = World::new();
-    let (ec, rsa, other) = (world.site("ec", &[HOST]), world.rsa_site("rsa", &[HOST]), world.site("other", &[OTHER]));
-    for site in [&ec, &rsa] {
-        store(&world, site, &[world.bundle(&Vouched::for_site(site))]);
-    }
-    store(&world, &other, &[world.bundle(&Vouched { host: OTHER, ..Vouched::for_site(&other) })]);
-    let server = |name: &str, certificates: String| {
-        format!("server {{ listen 127.0.0.1:PORT ssl; server_name {name}; {certificates} return 204; }}")
-    };
-    let servers = server(HOST, certificate(&ec) + &certificate(&rsa)) + &server(OTHER, certificate(&other));
-    let nginx = nginx(&world, "nginx", &servers, Some(&config(&world)));
-    let client = world.write_config("client", &[]);
-    for (host, arguments) in [
-        (HOST, &["-tls1_3", "-sigalgs", "ECDSA+SHA256"][..]),
-        (HOST, &["-tls1_3", "-sigalgs", "RSA-PSS+SHA256"]),
-        (HOST, &["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"]),
-        (HOST, &["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"]),
-        (OTHER, &["-tls1_3"]),
-        (OTHER, &["-tls1_2"]),
-    ] {
-        let said =
-            s_client(&world, &client, &nginx, &[&["-servername", host, "-verify_hostname", host], arguments].concat());
-        assert!(said.contains("Verification: OK"), "{host} {arguments:?}: {said}\n{}\n{}", world.log(), nginx.said());
-        let log = world.take_log();
-        assert!(log.contains(&format!("accepted {host}: ")), "{host} {arguments:?}: {log}: {said}\n{}", nginx.said());
-    }
-    let errors = nginx.said();
-    assert!(!errors.contains("mecai") && !errors.contains("fail"), "{errors}");
-}
-
 /// A server asks for the client's certificate: OpenSSL's own verification decides, on both sides.
 #[test]
 fn client_certificates_are_the_servers_own_business() {
@@ -142,23 +109,4 @@ fn the_state_of_a_server_is_not_touched() {
     let server: Server = world.server_with(&site, &["-www"], Some(&config));
     assert_eq!(world.curl("/dev/null", &server, &[]).status.code(), Some(0));
     assert!(!fs::exists(world.path("state")).unwrap());
-}
-
-#[test]
-fn haproxy_and_apache_serve_their_vouchers_too() {
-    let world = World::new();
-    let site = world.site("site", &[HOST]);
-    store(&world, &site, &[world.bundle(&Vouched::for_site(&site))]);
-    let (server, client) = (config(&world), world.write_config("client", &[]));
-    for daemon in [
-        haproxy(&world, "haproxy", "", &frontend(&site), Some(&server)),
-        apache(&world, "apache", &virtual_host(HOST, &site), Some(&server)),
-    ] {
-        for version in VERSIONS {
-            let said = s_client(&world, &client, &daemon, &["-servername", HOST, version]);
-            assert!(said.contains("Verification: OK"), "{version}: {said}\n{}\n{}", world.log(), daemon.said());
-            let log = world.take_log();
-            assert!(log.contains(&format!("accepted {HOST}: ")), "{version}: {log}\n{}", daemon.said());
-        }
-    }
 }
