@@ -52,7 +52,7 @@ unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: 
         // SAFETY: as the caller says; the callbacks have the types of their places, the argument is static.
         unsafe {
             functions.SSL_CTX_set_cert_verify_callback(context, Some(verify::verify), argument(installation));
-            if !makes_servers_only(functions, context) {
+            if functions.SSL_CTX_get_ssl_method(context) != functions.TLS_server_method() {
                 session::attach(installation, functions, context);
             }
             if installation.crypto.is_at_least(3, 2) {
@@ -68,16 +68,7 @@ unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: 
     }
 }
 
-/// Whether no client can be made of a context: then there is no session to be taken from one.
-///
-/// # Safety
-/// `context` is a context of the OpenSSL that `functions` are of.
-unsafe fn makes_servers_only(functions: &Ssl, context: *mut SSL_CTX) -> bool {
-    // SAFETY: as the caller says; methods are static.
-    unsafe { functions.SSL_CTX_get_ssl_method(context) == functions.TLS_server_method() }
-}
-
-/// Puts in the extensions, and those that are never asked for, too: OpenSSL lets pass what it does not know.
+/// Puts in the extensions, and for clients those that are never asked for, too: OpenSSL lets pass what it does not know.
 ///
 /// # Safety
 /// `context` is a context of the OpenSSL of `installation`.
@@ -86,15 +77,20 @@ unsafe fn add_extensions(installation: &'static Installation, functions: &Ssl, c
     let answered = SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_CERTIFICATE;
     let all = [(VOUCHERS, answered), (ALTERNATE, answered), (STAGED, answered), (CANDIDATES, 0)];
     // SAFETY: as the caller says; methods are static.
-    let is_of_clients = unsafe { functions.SSL_CTX_get_ssl_method(context) == functions.TLS_client_method() };
+    let (is_of_clients, is_of_servers) = unsafe {
+        let method = functions.SSL_CTX_get_ssl_method(context);
+        (method == functions.TLS_client_method(), method == functions.TLS_server_method())
+    };
     let fails_encrypted = installation.crypto.is_at_least(4, 0);
     let mut complete = true;
     for (number, answered) in all {
         let (is_sent, is_needed) = match &installation.client {
-            Client::On(judge) => (number == VOUCHERS || number == CANDIDATES && judge.discloses(), true),
+            Client::On(judge) if !is_of_servers => {
+                (number == VOUCHERS || number == CANDIDATES && judge.discloses(), true)
+            }
             // Not sent: but the callback looks at the session that is offered.
             Client::Broken(_) => (number == VOUCHERS, number == VOUCHERS),
-            Client::Off => (false, number == VOUCHERS),
+            Client::On(_) | Client::Off => (false, number == VOUCHERS),
         };
         // OpenSSL 4.0.3 sends no encrypted ClientHello that leaves out an extension which it knows there. A client need
         // not know there what it does not send; a server has to know what clients send.
