@@ -6,7 +6,7 @@ use mecai::bundle::assemble;
 use mecai::endorsement::{Evidence, Seen, endorse};
 use mecai::signature::SigningKey;
 use mecai::statement::{Proposal, Statement};
-use mecai::store::{Cache, Contents, LOOK_EVERY, Store, StoredBundle};
+use mecai::store::{Cache, Contents, LOOK_EVERY, Part, Store, StoredBundle};
 use mecai::time::UnixTime;
 
 const NOW: UnixTime = UnixTime(1_795_478_400);
@@ -36,7 +36,7 @@ fn a_hit_allocates_nothing() {
     let bundles = (0..40).map(|host| bundle(&format!("h{host}.shop.example"))).collect();
     Store::new(directory.path()).write(&Contents::new(CERTIFICATE, bundles, None, Vec::new()).unwrap()).unwrap();
     let cache = Cache::new(directory.path(), 16);
-    let ask = |name, now| cache.answer(&CERTIFICATE, name, now, |error| panic!("{error}")).is_some();
+    let ask = |name, now| cache.answer(&CERTIFICATE, Part::Vouchers, name, now, |error| panic!("{error}")).is_some();
     let first = allocation_counter::measure(|| assert!(ask(None, NOW)));
     assert!(first.count_total > 0, "the first answer reads the file: the counter must see that");
     let hits = allocation_counter::measure(|| {

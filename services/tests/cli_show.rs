@@ -11,7 +11,7 @@ use mecai::extension::write_bundles;
 use mecai::report::{Event, Report};
 use mecai::request::{Protocol, VoucherRequest};
 use mecai::statement::Statement;
-use mecai::store::{Contents, Store, StoredBundle, serverinfo};
+use mecai::store::{Contents, Part, Store, StoredBundle, serverinfo};
 use mecai::verdict::Code;
 use serde_json::json;
 
@@ -111,13 +111,13 @@ fn a_bundle_a_statement_an_endorsement_and_a_request() {
 fn a_serverinfo_file() {
     let files = Files::new();
     let answer = write_bundles(&[&files.bundle]).unwrap();
-    let pem = serverinfo(&answer).unwrap();
+    let pem = serverinfo(&[(Part::Vouchers, &answer)]).unwrap();
     let (said, found) = files.show("info.pem", pem.as_bytes());
     said.says(&["OpenSSL serverinfo file", &format!("{} octets", answer.len()), "Operator b"]);
     assert_eq!((&found["kind"], &found["answer"]), (&json!("serverinfo"), &json!(answer.len())));
     assert!(files.problem(&pem.as_bytes()[..200]).contains("not PEM"));
     assert!(files.problem(files.world.operators[0].ca.certificate_pem().as_bytes()).contains("\"CERTIFICATE\""));
-    let torn = serverinfo(&answer[..answer.len() - 1]).unwrap();
+    let torn = serverinfo(&[(Part::Vouchers, &answer[..answer.len() - 1])]).unwrap();
     assert!(files.problem(torn.as_bytes()).contains("breaks off or is wrong"));
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::answers::Answers;
+use super::answers::{Answers, Part};
 use super::error::{StoreCause, StoreError};
 use super::file::Contents;
 use super::{Store, read_file};
@@ -42,20 +42,22 @@ impl Cache {
         }
     }
 
-    /// The answer for this certificate to a client that sent this SNI name, or none. None: nothing is sent.
+    /// The answer for this certificate to a client that asks for this and sent this SNI name, or none. None: nothing is
+    /// sent.
     ///
     /// A file that cannot be used is told to `report`, once, and what was read before stays in use until it expires;
     /// so it does when the file is gone. No file at all is no error, but a directory that is not there is told, once.
     pub fn answer(
         &self,
         certificate: &Sha256,
+        part: Part,
         name: Option<&str>,
         now: UnixTime,
         report: impl FnOnce(&StoreError),
     ) -> Option<Arc<[u8]>> {
         let entries = self.entries.load();
         match entries.binary_search_by(|entry| entry.certificate.cmp(certificate)) {
-            Ok(index) => entries.get(index)?.answer(name, now, report),
+            Ok(index) => entries.get(index)?.answer(part, name, now, report),
             Err(_) => {
                 // Read before others can find it: no handshake goes without vouchers while the first one reads.
                 let entry = Arc::new(Entry::new(certificate, &self.store, now));
@@ -65,7 +67,7 @@ impl Cache {
                 if let Some(problem) = problem.filter(|_| Arc::ptr_eq(&inserted, &entry)) {
                     report(&problem);
                 }
-                inserted.answer(name, now, |_| ())
+                inserted.answer(part, name, now, |_| ())
             }
         }
     }
@@ -147,18 +149,24 @@ impl Entry {
         }
     }
 
-    fn answer(&self, name: Option<&str>, now: UnixTime, report: impl FnOnce(&StoreError)) -> Option<Arc<[u8]>> {
+    fn answer(
+        &self,
+        part: Part,
+        name: Option<&str>,
+        now: UnixTime,
+        report: impl FnOnce(&StoreError),
+    ) -> Option<Arc<[u8]>> {
         if let Some(problem) = self.may_look(now).then(|| self.look(now)).flatten() {
             report(&problem);
         }
         let loaded = self.loaded.load();
         if !loaded.answers.is_stale(now) {
-            return loaded.answers.get(name).cloned();
+            return loaded.answers.get(part, name).cloned();
         }
         let fresh = Arc::new(loaded.rebuilt(now));
         // If another thread has put something newer in place, this one serves only this handshake.
         self.loaded.compare_and_swap(&*loaded, Arc::clone(&fresh));
-        fresh.answers.get(name).cloned()
+        fresh.answers.get(part, name).cloned()
     }
 
     /// Says yes to one thread only, until the next look is due; a clock that was set back does not put that off.

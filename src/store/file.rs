@@ -14,7 +14,8 @@ use crate::{Sha256, octets, sealed};
 pub const FILE_MAX: usize = 1_048_576;
 /// The most bundles in a file, or beside an alternate.
 pub(super) const BUNDLES_MAX: usize = 255;
-const STAGED_MAX: usize = 4;
+/// A certificate is staged once for each host and port.
+const STAGED_MAX: usize = 255;
 const CHAIN_MAX: usize = 10;
 
 /// A bundle that was read once, with what it is sorted by.
@@ -59,6 +60,12 @@ impl StoredBundle {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The certificate of the statement.
+    #[must_use]
+    pub fn certificate(&self) -> &Sha256 {
+        &self.certificate
     }
 
     /// When the statement was made.
@@ -186,7 +193,7 @@ impl Contents {
             check_bundles(&alternate.bundles, &check_chain(&alternate.chain)?)?;
         }
         if self.staged.len() > STAGED_MAX {
-            return Err(rule("there are more than 4 staged certificates"));
+            return Err(rule("there are more than 255 staged certificates"));
         }
         for staged in &self.staged {
             let certificate = check_chain(&staged.chain)?;

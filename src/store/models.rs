@@ -19,7 +19,7 @@ fn write(store: &Store, made: u64) {
 
 /// When the statement was made that is answered.
 fn ask(cache: &Cache, now: UnixTime) -> Option<u64> {
-    let answer = cache.answer(&CERTIFICATE, Some("a.example"), now, |error| panic!("{error}"));
+    let answer = cache.answer(&CERTIFICATE, Part::Vouchers, Some("a.example"), now, |error| panic!("{error}"));
     shown(answer.as_deref()).first().map(|(_, _, made)| made - NOW.0)
 }
 
@@ -59,7 +59,7 @@ fn newcomers_are_answered() {
         let cache = Arc::clone(&cache);
         spawn(move || {
             for other in others {
-                cache.answer(&[other; 32], None, NOW, |error| panic!("{error}"));
+                cache.answer(&[other; 32], Part::Vouchers, None, NOW, |error| panic!("{error}"));
                 assert_eq!(ask(&cache, NOW), Some(1));
             }
         })

@@ -1,25 +1,30 @@
-//! The answer as an OpenSSL serverinfo file, for servers without the module (spec section 11).
+//! The answers as an OpenSSL serverinfo file, for servers without the module (spec section 11).
 
 use std::path::Path;
 
 use data_encoding::BASE64;
 
+use super::answers::Part;
 use super::error::{StoreCause, StoreError};
-use crate::{durable, extension};
+use crate::durable;
 
-/// The text of the file that serves this answer; none if the answer is longer than an extension can be.
+/// The text of the file that serves these answers, each to the extension of its part; none if there is no answer, or one
+/// is longer than an extension can be.
 #[must_use]
-pub fn serverinfo(answer: &[u8]) -> Option<String> {
-    let length = u16::try_from(answer.len()).ok()?;
-    let record =
-        [&CONTEXT.to_be_bytes()[..], &extension::VOUCHERS.to_be_bytes(), &length.to_be_bytes(), answer].concat();
-    let mut text = format!("-----BEGIN {LABEL}-----\n");
-    for line in BASE64.encode(&record).as_bytes().chunks(64) {
-        text.extend(line.iter().map(|octet| char::from(*octet)));
-        text.push('\n');
+pub fn serverinfo(answers: &[(Part, &[u8])]) -> Option<String> {
+    let mut text = String::new();
+    for (part, answer) in answers {
+        let length = u16::try_from(answer.len()).ok()?;
+        let number = part.extension().to_be_bytes();
+        let record = [&CONTEXT.to_be_bytes()[..], &number, &length.to_be_bytes(), answer].concat();
+        text.push_str(&format!("-----BEGIN {LABEL}-----\n"));
+        for line in BASE64.encode(&record).as_bytes().chunks(64) {
+            text.extend(line.iter().map(|octet| char::from(*octet)));
+            text.push('\n');
+        }
+        text.push_str(&format!("-----END {LABEL}-----\n"));
     }
-    text.push_str(&format!("-----END {LABEL}-----\n"));
-    Some(text)
+    (!text.is_empty()).then_some(text)
 }
 
 /// Writes the file durably; readable by everybody, since vouchers are public.

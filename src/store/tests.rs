@@ -8,7 +8,7 @@ use super::*;
 use crate::AuthorityId;
 use crate::bundle::{BUNDLES_PER_HOST, Bundle, assemble};
 use crate::endorsement::{Evidence, Seen, endorse};
-use crate::extension::{ANSWER_MAX, read_bundles};
+use crate::extension::{ANSWER_MAX, read_alternate, read_bundles, read_staged};
 use crate::key_proof::{Claim, StagedKey};
 use crate::signature::SigningKey;
 use crate::statement::{DecodeError, Proposal, Statement};
@@ -200,7 +200,7 @@ mod files {
                 .contains("key proof")
         );
         assert!(staged(vec![StoredStaged { chain: Vec::new(), key_proof: key_proof.clone() }]).contains("chain"));
-        assert!(staged(vec![StoredStaged { chain, key_proof }; 5]).contains("staged"));
+        assert!(staged(vec![StoredStaged { chain, key_proof }; 256]).contains("staged"));
         let mut unsorted = contents(vec![bundle("a.example", 443, NOW, [1]), bundle("b.example", 443, NOW, [1])]);
         unsorted.swap_bundles(0, 1);
         assert_eq!(code(read(&unsorted.to_der().unwrap()).unwrap_err()), "store_malformed");
@@ -232,6 +232,18 @@ mod merging {
         let first = bundle("a.example", 443, NOW, [1]);
         let second = bundle("a.example", 443, NOW, [2, 3]);
         assert_eq!(merged(&[first], &[second], NOW), [bundle("a.example", 443, NOW, [1, 2, 3])]);
+    }
+
+    #[test]
+    fn bundles_of_the_alternate_go_to_it() {
+        let certificate = octets::sha256(&[b"the second certificate"]);
+        let new = bundle_for(certificate, "www.shop.example", 443, NOW.plus(60), [9]);
+        let full = full();
+        let (contents, left_out) = full.merge(vec![new.clone()], NOW.plus(60)).unwrap();
+        assert!(left_out.is_empty());
+        assert_eq!(contents.alternate().unwrap().bundles, [new]);
+        assert_eq!((contents.bundles(), contents.staged()), (full.bundles(), full.staged()));
+        assert!(full.merge(vec![bundle_for([8; 32], "www.shop.example", 443, NOW, [9])], NOW).is_err());
     }
 
     #[test]
@@ -289,15 +301,59 @@ mod answering {
             ]),
             NOW,
         );
-        let show = |name| shown(answers.get(name).map(|answer| &answer[..]));
+        let show = |name| shown(answers.get(Part::Vouchers, name).map(|answer| &answer[..]));
         let row = |host: &str, port| (host.to_owned(), port, NOW.0);
         assert_eq!(show(Some("A.Example")), [row("a.example", 443), row("a.example", 8443)]);
         assert_eq!(show(Some("b.example")), [row("b.example", 443)]);
         for other in ["c.example", "", "a.example.", "a.exampl", "bücher.example"] {
-            assert_eq!(answers.get(Some(other)), None, "{other}");
+            assert_eq!(answers.get(Part::Vouchers, Some(other)), None, "{other}");
         }
         assert_eq!(show(None).len(), 3);
-        assert_eq!(Answers::none(NOW).get(None), None);
+        assert_eq!(Answers::none(NOW).get(Part::Vouchers, None), None);
+    }
+
+    #[test]
+    fn an_alternate_is_shown_by_name_and_without_vouchers_too() {
+        let answers = Answers::build(&full(), NOW);
+        let hosts = |name| {
+            let alternate = read_alternate(answers.get(Part::Alternate, name).unwrap()).unwrap();
+            assert_eq!(alternate.chain.collect::<Vec<_>>(), [&b"the second certificate"[..], b"its issuer"]);
+            alternate.bundles.map(|der| StoredBundle::from_der(der).unwrap().host().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(hosts(Some("WWW.shop.example")), ["www.shop.example"]);
+        assert_eq!(hosts(None), ["www.shop.example"]);
+        assert_eq!(hosts(Some("shop.example")), [""; 0], "authorities have to see it first");
+        assert_eq!(contents(Vec::new()).alternate(), None);
+        assert_eq!(Answers::build(&contents(Vec::new()), NOW).get(Part::Alternate, None), None);
+        let later = Answers::build(&full(), NOW.plus(86_401));
+        assert_eq!(read_alternate(later.get(Part::Alternate, None).unwrap()).unwrap().bundles.count(), 0);
+    }
+
+    #[test]
+    fn an_alternate_that_is_too_large_is_not_shown() {
+        let alternate = StoredAlternate { chain: vec![vec![0; ANSWER_MAX]], bundles: Vec::new() };
+        let contents = Contents::new(CERTIFICATE, Vec::new(), Some(alternate), Vec::new()).unwrap();
+        assert_eq!(Answers::build(&contents, NOW).get(Part::Alternate, None), None);
+    }
+
+    #[test]
+    fn staged_certificates_are_shown_for_their_host_while_the_proof_is_in_force() {
+        let answers = Answers::build(&full(), NOW);
+        let count = |answers: &Answers, name| {
+            answers.get(Part::Staged, name).map_or(0, |answer| read_staged(answer).unwrap().count())
+        };
+        assert_eq!(count(&answers, Some("www.shop.example")), 1);
+        assert_eq!(count(&answers, None), 1);
+        assert_eq!(count(&answers, Some("shop.example")), 0);
+        assert_eq!(answers.good_until(), NOW.plus(3600));
+        assert_eq!(count(&Answers::build(&full(), NOW.plus(3601)), None), 0);
+    }
+
+    #[test]
+    fn every_part_has_an_extension_of_its_own() {
+        assert_eq!(Part::ALL.map(Part::extension), [0xFF4D, 0xFF4E, 0xFF4F]);
+        assert_eq!(Part::ALL.map(|part| Part::of(part.extension())), Part::ALL.map(Some));
+        assert_eq!(Part::of(0xFF50), None);
     }
 
     #[test]
@@ -309,9 +365,12 @@ mod answering {
         assert!(answers.is_stale(NOW.plus(86_401)));
         assert!(answers.is_stale(NOW));
         let later = Answers::build(&stored, NOW.plus(86_401));
-        assert_eq!(shown(later.get(None).map(|answer| &answer[..])), [("a.example".to_owned(), 443, NOW.0 + 10)]);
+        assert_eq!(
+            shown(later.get(Part::Vouchers, None).map(|answer| &answer[..])),
+            [("a.example".to_owned(), 443, NOW.0 + 10)]
+        );
         let last = Answers::build(&stored, NOW.plus(86_411));
-        assert_eq!((last.get(None), last.get(Some("a.example"))), (None, None));
+        assert_eq!((last.get(Part::Vouchers, None), last.get(Part::Vouchers, Some("a.example"))), (None, None));
     }
 
     #[test]
@@ -326,7 +385,7 @@ mod answering {
             }
         }
         let answers = Answers::build(&contents(bundles), NOW.plus(100));
-        let everything = shown(answers.get(None).map(|answer| &answer[..]));
+        let everything = shown(answers.get(Part::Vouchers, None).map(|answer| &answer[..]));
         assert_eq!(everything.len(), 8);
         // The four oldest went, the last in order first; the two younger ones of port 443 that stayed are the first.
         let gone: Vec<_> =
@@ -338,14 +397,14 @@ mod answering {
         assert!(answers.left_out().iter().all(|gone| !gone.named));
         assert!(answers.left_out()[0].to_string().contains("a.example port 8443"));
         for host in ["a.example", "b.example", "c.example"] {
-            assert_eq!(shown(answers.get(Some(host)).map(|answer| &answer[..])).len(), 4);
+            assert_eq!(shown(answers.get(Part::Vouchers, Some(host)).map(|answer| &answer[..])).len(), 4);
         }
         // Nothing older is left to give: other ports go, then other hosts.
         let firsts = |ports: &[u16], hosts: &[&str]| {
             let place = |host| ports.iter().map(move |port| bundle(host, *port, NOW, 0..40));
             let stored = contents(hosts.iter().flat_map(|host| place(*host)).collect());
             let answers = Answers::build(&stored, NOW);
-            let rows = shown(answers.get(None).map(|answer| &answer[..]));
+            let rows = shown(answers.get(Part::Vouchers, None).map(|answer| &answer[..]));
             rows.into_iter().map(|(host, port, _)| format!("{host}:{port}")).collect::<Vec<_>>()
         };
         assert_eq!(firsts(&[25, 443], &["a.b", "c.d", "e.f"]), ["a.b:25", "a.b:443", "c.d:25", "e.f:25"]);
@@ -355,23 +414,23 @@ mod answering {
     #[test]
     fn one_bundle_that_is_too_large_is_told() {
         let answers = Answers::build(&contents(vec![bundle("a.example", 443, NOW, 0..255)]), NOW);
-        assert_eq!(answers.get(None), None);
+        assert_eq!(answers.get(Part::Vouchers, None), None);
         assert_eq!(answers.left_out().len(), 1);
         assert!(answers.left_out()[0].named);
         let fits = Answers::build(&contents(vec![bundle("a.example", 443, NOW, 0..170)]), NOW);
-        assert!(fits.get(None).unwrap().len() <= ANSWER_MAX);
+        assert!(fits.get(Part::Vouchers, None).unwrap().len() <= ANSWER_MAX);
     }
 
     #[test]
     fn serverinfo_has_the_octets_that_openssl_wants() {
-        let text = serverinfo(b"\0\x05\0\x03abc").unwrap();
+        let text = serverinfo(&[(Part::Vouchers, b"\0\x05\0\x03abc")]).unwrap();
         let expected = "AAARgP9NAAcABQADYWJj";
         assert_eq!(
             text,
             format!("-----BEGIN SERVERINFOV2 FOR MECAI-----\n{expected}\n-----END SERVERINFOV2 FOR MECAI-----\n")
         );
-        assert!(serverinfo(&[0; 1000]).unwrap().lines().all(|line| line.len() <= 64));
-        assert!(serverinfo(&[0; 65_536]).is_none());
+        assert!(serverinfo(&[(Part::Vouchers, &[0; 1000])]).unwrap().lines().all(|line| line.len() <= 64));
+        assert!(serverinfo(&[(Part::Vouchers, &[0; 65_536])]).is_none());
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vouchers.pem");
         write_serverinfo(&path, &text).unwrap();
@@ -399,7 +458,9 @@ mod caching {
         /// When the statements that are answered were made, and what was reported.
         fn ask(&self, now: UnixTime) -> (Vec<u64>, Option<&'static str>) {
             let mut code = None;
-            let answer = self.cache.answer(&CERTIFICATE, Some("a.example"), now, |error| code = Some(error.code()));
+            let answer = self
+                .cache
+                .answer(&CERTIFICATE, Part::Vouchers, Some("a.example"), now, |error| code = Some(error.code()));
             (shown(answer.as_deref()).into_iter().map(|(_, _, at)| at - NOW.0).collect(), code)
         }
 
@@ -454,7 +515,8 @@ mod caching {
         let cache = Cache::new(world.directory.path().join("later"), 8);
         let ask = |certificate: u8, now| {
             let mut told = None;
-            let answer = cache.answer(&[certificate; 32], None, now, |error| told = Some(error.to_string()));
+            let answer =
+                cache.answer(&[certificate; 32], Part::Vouchers, None, now, |error| told = Some(error.to_string()));
             (answer.is_some(), told)
         };
         let (_, told) = ask(7, NOW);
@@ -479,7 +541,7 @@ mod caching {
     #[test]
     fn the_certificate_out_of_use_for_longest_gives_way() {
         let world = World::new(2);
-        let ask = |certificate: u8, now| world.cache.answer(&[certificate; 32], None, now, |_| ());
+        let ask = |certificate: u8, now| world.cache.answer(&[certificate; 32], Part::Vouchers, None, now, |_| ());
         let known = || world.cache.certificates().into_iter().map(|certificate| certificate[0]).collect::<Vec<_>>();
         ask(1, NOW);
         ask(2, NOW.plus(1));

@@ -12,7 +12,7 @@ use mecai::endorsement::{Evidence, Seen, endorse};
 use mecai::extension::write_bundles;
 use mecai::signature::SigningKey;
 use mecai::statement::{LIFETIME_MAX, Proposal, Statement};
-use mecai::store::{Contents, Store, StoredBundle, serverinfo};
+use mecai::store::{Contents, Part, Store, StoredBundle, serverinfo};
 use mecai::time::UnixTime;
 use mecai_services::lab::{Leaf, Nginx, OpensslConf, Port, SiteEntry, World};
 
@@ -118,7 +118,7 @@ impl Site {
         let info = match (vouchers, &host.answer) {
             (Vouchers::Serverinfo, Some(answer)) => {
                 let path = self.world.directory().join(format!("{}.serverinfo", host.name));
-                fs::write(&path, serverinfo(answer).unwrap()).unwrap();
+                fs::write(&path, serverinfo(&[(Part::Vouchers, answer)]).unwrap()).unwrap();
                 format!("ssl_conf_command ServerInfoFile {};", path.display())
             }
             _ => String::new(),

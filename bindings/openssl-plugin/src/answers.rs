@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::ptr;
 use std::sync::Arc;
 
-use mecai::store::{Cache, StoreError};
+use mecai::store::{Cache, Part, StoreError};
 
 use crate::clock::now;
 use crate::digests::Digests;
@@ -31,7 +31,7 @@ impl Answers {
         Self { cache: Cache::new(directory.clone(), CERTIFICATES_MAX), directory, digests: Digests::default() }
     }
 
-    /// The answer for this certificate to a client that sent this name.
+    /// The answer for this certificate to a client that asks for this and sent this name.
     ///
     /// # Safety
     /// `certificate` is of the OpenSSL that `crypto` is of.
@@ -40,6 +40,7 @@ impl Answers {
         crypto: &'static Crypto,
         log: &Log,
         certificate: *mut X509,
+        part: Part,
         name: Option<&str>,
     ) -> Option<Answer> {
         // SAFETY: as the caller says.
@@ -48,7 +49,7 @@ impl Answers {
             let key = if error.path == self.directory { "vouchers = " } else { "" };
             log.problem(format_args!("{key}{error}"));
         };
-        self.cache.answer(&digest, name, now(), report).and_then(Answer::new)
+        self.cache.answer(&digest, part, name, now(), report).and_then(Answer::new)
     }
 }
 

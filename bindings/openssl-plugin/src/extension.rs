@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_uchar, c_uint, c_void};
 use std::{ptr, slice};
 
 use mecai::extension::{CANDIDATES, VOUCHERS};
+use mecai::store::Part;
 
 use crate::connection::{self, State};
 use crate::guard::guard;
@@ -223,6 +224,6 @@ unsafe fn answer(
         let name = functions.SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME);
         // A name that is no text is a name that nobody vouches for.
         let name = if name.is_null() { None } else { Some(text(name).unwrap_or_default()) };
-        answers.find(&installation.crypto, &installation.log, certificate, name).map(answers::lend)
+        answers.find(&installation.crypto, &installation.log, certificate, Part::Vouchers, name).map(answers::lend)
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use mecai::Sha256;
 use mecai::store::{
-    Answers, Contents, LeftOut, Store, StoreCause, StoreError, StoredBundle, serverinfo, write_serverinfo,
+    Answers, Contents, LeftOut, Part, Store, StoreCause, StoreError, StoredBundle, serverinfo, write_serverinfo,
 };
 use mecai::time::UnixTime;
 
@@ -205,7 +205,9 @@ pub(super) fn sweep(directories: &[PathBuf], in_use: impl Fn(&Sha256) -> bool, n
 }
 
 fn serverinfo_text(answers: &Answers) -> String {
-    answers.get(None).and_then(|answer| serverinfo(answer)).unwrap_or_else(|| NO_VOUCHERS.to_owned())
+    let answers = |part| answers.get(part, None).map(|answer| (part, &answer[..]));
+    let answers: Vec<(Part, &[u8])> = Part::ALL.into_iter().filter_map(answers).collect();
+    serverinfo(&answers).unwrap_or_else(|| NO_VOUCHERS.to_owned())
 }
 
 /// An alternate or staged certificates, which only one of the files may have.

@@ -21,7 +21,7 @@ use mecai::endorsement::{Evidence, Seen, endorse};
 use mecai::extension::write_bundles;
 use mecai::signature::SigningKey;
 use mecai::statement::{Proposal, Statement};
-use mecai::store::serverinfo;
+use mecai::store::{Part, serverinfo};
 use mecai::time::UnixTime;
 use mecai_services::lab::{Ca, Issued, Leaf, Pointers, Port, Process, Subject, Validity};
 use serde_json::Value;
@@ -281,7 +281,7 @@ impl Server {
         command.arg("-cert").arg(file("cert", &certificate.chain_pem()));
         command.arg("-key").arg(file("key", certificate.key_pem()));
         if let Some(answer) = answer {
-            command.arg("-serverinfo").arg(file("serverinfo", &serverinfo(answer).unwrap()));
+            command.arg("-serverinfo").arg(file("serverinfo", &serverinfo(&[(Part::Vouchers, answer)]).unwrap()));
         }
         command.args(more).env_remove("OPENSSL_CONF");
         let log = world.path(&format!("s_server-{}.log", address.port()));

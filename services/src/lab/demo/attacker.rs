@@ -8,7 +8,7 @@ use std::process::Command;
 use data_encoding::BASE64;
 use mecai::chain::certificate_digest;
 use mecai::extension::{VOUCHERS, read_bundles};
-use mecai::store::serverinfo;
+use mecai::store::{Part, serverinfo};
 
 use super::super::{
     Error, Issued, Leaf, OpensslConf, SiteAgent, SiteEntry, SitePlan, SiteServer, SiteView, World, run_program,
@@ -70,7 +70,8 @@ impl Attacker {
 
 /// Writes a serverinfo file with this answer, and gives nginx's line for it.
 pub(super) fn serverinfo_line(file: &Path, answer: &[u8]) -> Result<String, Failure> {
-    let text = serverinfo(answer).ok_or_else(|| Failure::Unmet(format!("an answer of {} octets", answer.len())))?;
+    let text = serverinfo(&[(Part::Vouchers, answer)])
+        .ok_or_else(|| Failure::Unmet(format!("an answer of {} octets", answer.len())))?;
     fs::write(file, text).map_err(Error::file("write", file))?;
     Ok(format!("    ssl_conf_command ServerInfoFile \"{}\";", file.display()))
 }
