@@ -181,14 +181,18 @@ impl AuthorityList {
     /// belongs to the owner of its issuer, which is an owner of the chain already.
     #[must_use]
     pub fn owners(&self, chain: &Chain) -> Option<OperatorSet> {
+        self.owner(chain.anchor())?;
+        Some(self.known_owners(chain))
+    }
+
+    /// The owners of a chain as far as they are listed, whoever its trust anchor belongs to.
+    #[must_use]
+    pub fn known_owners(&self, chain: &Chain) -> OperatorSet {
         let mut owners = OperatorSet::default();
-        owners.insert(self.owner(chain.anchor())?);
-        for key in chain.ca_keys() {
-            if let Some(owner) = self.owner(key) {
-                owners.insert(owner);
-            }
+        for owner in chain.ca_keys().filter_map(|key| self.owner(key)) {
+            owners.insert(owner);
         }
-        Some(owners)
+        owners
     }
 
     fn from_file(file: &ListFile, digest: Sha256) -> Result<Self, String> {

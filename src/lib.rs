@@ -15,6 +15,7 @@ pub mod chain;
 pub mod durable;
 pub mod endorsement;
 pub mod extension;
+pub mod failover;
 pub mod host;
 pub mod key_proof;
 pub mod pick;

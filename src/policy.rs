@@ -102,9 +102,11 @@ pub struct Policy {
     pub exempt: Vec<Exemption>,
     /// SPKI hashes of trust anchors whose certificates need no vouchers.
     pub local_roots: Vec<Sha256>,
+    /// Whether a server's alternate is asked for, and looked at when its own certificate fails.
+    pub failover: bool,
 }
 
-/// `require`, two of four, no region, addresses noted, nothing exempt.
+/// `require`, two of four, no region, addresses noted, nothing exempt, with failover.
 impl Default for Policy {
     fn default() -> Self {
         Self {
@@ -114,6 +116,7 @@ impl Default for Policy {
             addresses: AddressRule::Note,
             exempt: Vec::new(),
             local_roots: Vec::new(),
+            failover: true,
         }
     }
 }

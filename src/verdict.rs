@@ -12,8 +12,10 @@ use crate::octets::Hex;
 use crate::statement::DecodeError;
 use crate::time::UnixTime;
 
+mod alternate;
 mod code;
 
+pub use alternate::AlternateCause;
 pub use code::Code;
 
 /// What the program is told.
@@ -145,6 +147,16 @@ pub struct Verdict {
     pub(crate) finding: Finding,
     pub(crate) alarm: bool,
     pub(crate) notes: Notes,
+    pub(crate) failover: Option<Failover>,
+}
+
+/// What came of the server's alternate, where it was looked at (spec section 8, "Failover").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failover {
+    /// It is what was accepted, since the server's own certificate failed for this cause.
+    Used(Cause),
+    /// It failed, too: the verdict is that on the server's own certificate.
+    Failed(AlternateCause),
 }
 
 #[derive(Clone, Debug)]
@@ -162,6 +174,7 @@ impl Verdict {
             finding: Finding::Missed(Cause::Configuration(problem)),
             alarm: false,
             notes: Notes::default(),
+            failover: None,
         }
     }
 
@@ -190,10 +203,21 @@ impl Verdict {
         self.alarm
     }
 
-    /// Whether a report is due: for an alarm, and for a peer at an address that nobody saw.
+    /// The code of the report that is due; none if none is. For an alarm, for a server's own certificate in whose place
+    /// the alternate was accepted, and for a peer at an address that nobody saw.
     #[must_use]
-    pub fn wants_report(&self) -> bool {
-        self.alarm || self.notes.contains(Note::AddressNotSeen) || self.code() == Code::AddressNotSeen
+    pub fn report(&self) -> Option<Code> {
+        match (&self.failover, self.code()) {
+            (Some(Failover::Used(cause)), _) => Some(cause.code()),
+            (_, code) if self.alarm || code == Code::AddressNotSeen => Some(code),
+            _ => self.notes.contains(Note::AddressNotSeen).then_some(Code::AddressNotSeen),
+        }
+    }
+
+    /// What came of the server's alternate; none if it was not looked at.
+    #[must_use]
+    pub fn failover(&self) -> Option<&Failover> {
+        self.failover.as_ref()
     }
 
     /// What decided nothing and is worth knowing.
@@ -225,9 +249,21 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.finding {
-            Finding::Admitted(admission) => admission.fmt(f),
-            Finding::Exempt(_) => f.write_str(self.code().meaning()),
-            Finding::Missed(cause) => cause.fmt(f),
+            Finding::Admitted(admission) => admission.fmt(f)?,
+            Finding::Exempt(_) => f.write_str(self.code().meaning())?,
+            Finding::Missed(cause) => cause.fmt(f)?,
+        }
+        self.failover.as_ref().map_or(Ok(()), |failover| write!(f, "; {failover}"))
+    }
+}
+
+impl fmt::Display for Failover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Used(cause) => {
+                write!(f, "the alternate is used, as the server's own certificate fails: {}: {cause}", cause.code())
+            }
+            Self::Failed(cause) => write!(f, "the alternate fails, too: {}: {cause}", cause.code()),
         }
     }
 }
@@ -249,6 +285,8 @@ impl fmt::Display for Admission {
 pub enum Cause {
     #[error("the program's own verification refused the chain")]
     ChainNotTrusted,
+    #[error("the program trusts no root that the chain leads to")]
+    NoTrustedRoot,
     #[error("the configuration could not be read: {0}")]
     Configuration(String),
     #[error("{0}")]
@@ -304,7 +342,7 @@ impl Cause {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::ChainNotTrusted => Code::ChainNotTrusted,
+            Self::ChainNotTrusted | Self::NoTrustedRoot => Code::ChainNotTrusted,
             Self::Configuration(_) => Code::Configuration,
             Self::List(ListError::Missing(_)) => Code::NoList,
             Self::List(ListError::Malformed(_)) => Code::ListMalformed,
@@ -332,6 +370,39 @@ impl Cause {
             Self::SuspiciousCertificate { .. } => Code::SuspiciousCertificate,
             Self::PeerUnknown => Code::PeerUnknown,
             Self::AddressNotSeen { .. } => Code::AddressNotSeen,
+        }
+    }
+
+    /// Whether the cause lies with the CA, so that the server's alternate may still be accepted; one that lies with the
+    /// connection, or with this client, ends the handshake (spec section 8, "Failover").
+    #[must_use]
+    pub fn lies_with_ca(&self) -> bool {
+        match self {
+            Self::NoTrustedRoot
+            | Self::RootNotListed { .. }
+            | Self::NoVoucher
+            | Self::Bundle(_)
+            | Self::UnknownAuthority { .. }
+            | Self::UnknownAlgorithm { .. }
+            | Self::AuthorityNotValid { .. }
+            | Self::BadSignature { .. }
+            | Self::ClockBehind { .. }
+            | Self::Expired { .. }
+            | Self::WrongCertificate { .. }
+            | Self::WrongHost { .. }
+            | Self::WrongPort { .. }
+            | Self::OwnOperator { .. }
+            | Self::SuspiciousCertificate { .. } => true,
+            Self::ChainNotTrusted
+            | Self::Configuration(_)
+            | Self::List(_)
+            | Self::ListExpired { .. }
+            | Self::ListNotYetIssued { .. }
+            | Self::NoReferenceIdentity
+            | Self::ChainUnreadable(_)
+            | Self::Answer(_)
+            | Self::PeerUnknown
+            | Self::AddressNotSeen { .. } => false,
         }
     }
 }

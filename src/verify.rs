@@ -54,6 +54,8 @@ pub struct Handshake<'a> {
 pub enum OwnVerification<'a> {
     /// It refused the chain.
     Refused,
+    /// It refused the chain because this leads to no root that it trusts.
+    NoTrustedRoot,
     /// It accepted the chain by a DANE match.
     Dane,
     /// It accepted this chain.
@@ -98,11 +100,11 @@ pub fn verify(client: &Client<'_>, handshake: &Handshake<'_>) -> Verdict {
                 Mode::Opportunistic => !handshake.remembered,
                 Mode::Observe => true,
             };
-            let refused = !let_through || matches!(cause, Cause::ChainNotTrusted);
+            let refused = !let_through || matches!(cause, Cause::ChainNotTrusted | Cause::NoTrustedRoot);
             (if refused { Outcome::Refused } else { Outcome::Unvouched }, Finding::Missed(cause), alarm)
         }
     };
-    Verdict { outcome, finding, alarm, notes }
+    Verdict { outcome, finding, alarm, notes, failover: None }
 }
 
 /// Judges an answer that breaks its syntax, before the chain is known (spec section 5, "Alerts"): the refusal, if the
@@ -114,6 +116,7 @@ pub fn refuse_broken(policy: &Policy, handshake: &Handshake<'_>, error: AnswerEr
         finding: Finding::Missed(Cause::Answer(error)),
         alarm: false,
         notes: Notes::default(),
+        failover: None,
     })
 }
 
@@ -126,13 +129,13 @@ pub fn check_endorsements(
     bundle: &Bundle<'_>,
 ) -> Option<Vec<Result<usize, Cause>>> {
     let OwnVerification::Accepted(chain) = handshake.own else { return None };
-    let case = Case { list, chain, owners: list.owners(chain)?, handshake, peer: None };
+    let case = Case { list, chain, owners: list.owners(chain)?, handshake };
     Some(bundle.endorsements().map(|endorsement| case.check(bundle.statement(), &endorsement)).collect())
 }
 
 /// Why the rules are missed.
-struct Miss {
-    cause: Cause,
+pub(crate) struct Miss {
+    pub(crate) cause: Cause,
     alarm: bool,
 }
 
@@ -146,6 +149,7 @@ fn judge(client: &Client<'_>, handshake: &Handshake<'_>, notes: &mut Notes) -> R
     let now = handshake.now;
     let chain = match handshake.own {
         OwnVerification::Refused => return Err(Cause::ChainNotTrusted.into()),
+        OwnVerification::NoTrustedRoot => return Err(Cause::NoTrustedRoot.into()),
         OwnVerification::Dane => return Ok(Finding::Exempt(Exempt::Dane)),
         OwnVerification::Accepted(chain) => Ok(chain),
         OwnVerification::Unreadable(error) => Err(error),
@@ -157,29 +161,24 @@ fn judge(client: &Client<'_>, handshake: &Handshake<'_>, notes: &mut Notes) -> R
     if let Some(exempt) = exemption(client.policy, handshake, name) {
         return Ok(Finding::Exempt(exempt));
     }
-    let list = client.list.map_err(|error| Cause::List(error.clone()))?;
-    if now > list.expires() {
-        return Err(Cause::ListExpired { expires: list.expires(), now }.into());
-    }
-    if list.issued() > now.plus(CLOCK_TOLERANCE) {
-        return Err(Cause::ListNotYetIssued { issued: list.issued(), now }.into());
-    }
+    let list = list_in_force(client, now)?;
     let chain = chain.map_err(Cause::ChainUnreadable)?;
     let owners = list.owners(chain).ok_or(Cause::RootNotListed { anchor: *chain.anchor() })?;
     let bundles = extension::read_bundles(handshake.answer.ok_or(Cause::NoVoucher)?).map_err(Cause::Answer)?;
+    let case = Case { list, chain, owners, handshake };
+    case.admit(client, name, bundles, notes).map(Finding::Admitted)
+}
 
-    let peer = handshake.peer.map(plain_address).filter(|_| client.policy.addresses != AddressRule::Ignore);
-    let case = Case { list, chain, owners, handshake, peer };
-    let asked = Asked::by(client, &case, name, notes);
-    let count = case.count(bundles, &asked);
-    let Some(admission) = count.admission.filter(|_| count.operators.len() >= asked.required) else {
-        return Err(case.most_telling(bundles, &asked));
-    };
-    if handshake.port.is_none() {
-        notes.add(Note::PortNotCompared);
+/// The authority list, if it may be used (checks 7 to 9).
+pub(crate) fn list_in_force<'a>(client: &Client<'a>, now: UnixTime) -> Result<&'a AuthorityList, Cause> {
+    let list = client.list.map_err(|error| Cause::List(error.clone()))?;
+    if now > list.expires() {
+        return Err(Cause::ListExpired { expires: list.expires(), now });
     }
-    check_address(client.policy.addresses, peer, count.peer_seen, notes)?;
-    Ok(Finding::Admitted(Admission { operators: count.operators.len(), required: asked.required, ..admission }))
+    if list.issued() > now.plus(CLOCK_TOLERANCE) {
+        return Err(Cause::ListNotYetIssued { issued: list.issued(), now });
+    }
+    Ok(list)
 }
 
 fn exemption(policy: &Policy, handshake: &Handshake<'_>, name: Reference<'_>) -> Option<Exempt> {
@@ -240,13 +239,12 @@ impl Asked {
 }
 
 /// One handshake against one list, once everything before the vouchers is in order.
-struct Case<'a> {
-    list: &'a AuthorityList,
-    chain: &'a Chain,
-    owners: OperatorSet,
-    handshake: &'a Handshake<'a>,
-    /// None if it is not known, or not to be compared.
-    peer: Option<IpAddr>,
+pub(crate) struct Case<'a> {
+    pub(crate) list: &'a AuthorityList,
+    pub(crate) chain: &'a Chain,
+    /// Whose endorsements do not count.
+    pub(crate) owners: OperatorSet,
+    pub(crate) handshake: &'a Handshake<'a>,
 }
 
 /// What was counted on the way to the quorum.
@@ -258,9 +256,32 @@ struct Count {
 }
 
 impl Case<'_> {
+    /// Whether these bundles admit the handshake (checks 13 and 14).
+    pub(crate) fn admit(
+        &self,
+        client: &Client<'_>,
+        name: Reference<'_>,
+        bundles: Vectors<'_>,
+        notes: &mut Notes,
+    ) -> Result<Admission, Miss> {
+        let rule = client.policy.addresses;
+        let peer = self.handshake.peer.map(plain_address).filter(|_| rule != AddressRule::Ignore);
+        let asked = Asked::by(client, self, name, notes);
+        let count = self.count(bundles, &asked, peer);
+        let Some(admission) = count.admission.filter(|_| count.operators.len() >= asked.required) else {
+            return Err(self.most_telling(bundles, &asked));
+        };
+        if self.handshake.port.is_none() {
+            notes.add(Note::PortNotCompared);
+        }
+        check_address(rule, peer, count.peer_seen, notes)?;
+        Ok(Admission { operators: count.operators.len(), required: asked.required, ..admission })
+    }
+
     /// Counts good endorsements of those asked, until the quorum is reached and the peer's address found. Everything
     /// that costs no signature is checked first: what fails here is looked at again only if the handshake is refused.
-    fn count(&self, bundles: Vectors<'_>, asked: &Asked) -> Count {
+    /// `peer` is none if it is not known, or not to be compared.
+    fn count(&self, bundles: Vectors<'_>, asked: &Asked, peer: Option<IpAddr>) -> Count {
         let mut count = Count::default();
         let mut sent = 0;
         for bundle in bundles.filter_map(|octets| Bundle::from_der(octets).ok()) {
@@ -270,7 +291,7 @@ impl Case<'_> {
                 continue;
             }
             let digest = statement.digest();
-            let peer = self.peer.and_then(|peer| statement.addresses().position(|address| address == peer));
+            let peer = peer.and_then(|peer| statement.addresses().position(|address| address == peer));
             for endorsement in bundle.endorsements() {
                 let Some((operator, authority)) = self.list.authority(endorsement.authority()) else { continue };
                 let sees_peer = peer.is_some_and(|index| endorsement.seen().contains(index));

@@ -22,6 +22,22 @@ impl OperatorSet {
         self.0.get(operator / 64).is_some_and(|word| word & (1 << (operator % 64)) != 0)
     }
 
+    /// The first operator that is in both.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Option<usize> {
+        let words = self.0.iter().zip(&other.0).map(|(a, b)| a & b).enumerate();
+        let first = words.into_iter().find(|(_, word)| *word != 0);
+        first.map(|(index, word)| index * 64 + word.trailing_zeros() as usize)
+    }
+
+    /// The operators of both.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = *self;
+        all.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+        all
+    }
+
     /// How many operators are in it.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -104,6 +104,18 @@ codes! {
         "The program hides its socket; use addresses = note there.";
     AddressNotSeen = 61, "address_not_seen", "no counted authority saw this address",
         "A new address of the site, a CDN, or a detour; addresses = note lets it through with a note.";
+    AlternateTooLarge = 70, "alternate_too_large", "the alternate's answer exceeds 16384 octets",
+        "The server does not follow the protocol; tell its administrator.";
+    AlternateMalformed = 71, "alternate_malformed", "the alternate's answer cannot be read",
+        "The server does not follow the protocol; tell its administrator.";
+    AlternateOtherKey = 72, "alternate_other_key", "the alternate is on another key than the handshake",
+        "The server's administrator gets an alternate for the key in use, by mecai agent csr; or somebody stands in between.";
+    AlternateNotTrusted = 73, "alternate_not_trusted", "the program's own verification refused the alternate's chain",
+        "The server's administrator renews the alternate; the sentence says what is wrong with it.";
+    AlternateWrongName = 74, "alternate_wrong_name", "the alternate is for another name",
+        "The server shows an alternate of another site, or somebody replays it.";
+    AlternateSameOperator = 75, "alternate_same_operator", "an operator owns a part of both chains",
+        "The server's administrator gets the alternate from an operator that has no part in the first certificate.";
 }
 
 impl Code {

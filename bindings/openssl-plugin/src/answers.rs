@@ -21,7 +21,8 @@ pub(crate) struct Answers {
     digests: Digests,
 }
 
-/// The octets of an answer. They begin with the length of the rest: [`release`] finds their end by it.
+/// The octets of an answer: as many vectors as its part has, each with its length before it. [`release`] finds their end
+/// by that.
 #[derive(Debug)]
 pub(crate) struct Answer(Arc<[u8]>);
 
@@ -49,14 +50,18 @@ impl Answers {
             let key = if error.path == self.directory { "vouchers = " } else { "" };
             log.problem(format_args!("{key}{error}"));
         };
-        self.cache.answer(&digest, part, name, now(), report).and_then(Answer::new)
+        self.cache.answer(&digest, part, name, now(), report).and_then(|octets| Answer::new(part, octets))
     }
 }
 
 impl Answer {
-    fn new(octets: Arc<[u8]>) -> Option<Self> {
-        let (length, rest) = octets.split_first_chunk::<2>()?;
-        (usize::from(u16::from_be_bytes(*length)) == rest.len()).then_some(Self(octets))
+    fn new(part: Part, octets: Arc<[u8]>) -> Option<Self> {
+        let mut rest = &octets[..];
+        for _ in 0..vectors(part) {
+            let (length, after) = rest.split_first_chunk::<2>()?;
+            rest = after.get(usize::from(u16::from_be_bytes(*length))..)?;
+        }
+        rest.is_empty().then_some(Self(octets))
     }
 }
 
@@ -69,12 +74,23 @@ pub(crate) fn lend(answer: Answer) -> (*const u8, usize) {
 /// Takes back what was lent.
 ///
 /// # Safety
-/// `octets` came from [`lend`] and are not used afterwards.
-pub(crate) unsafe fn release(octets: *const u8) {
-    // SAFETY: as the caller says, and `Answer::new` made sure of the length.
+/// `octets` came from [`lend`] with an answer of this part, and are not used afterwards.
+pub(crate) unsafe fn release(part: Part, octets: *const u8) {
+    // SAFETY: as the caller says, and `Answer::new` made sure of the lengths.
     unsafe {
-        let length = 2 + usize::from(u16::from_be_bytes([*octets, *octets.add(1)]));
+        let mut length = 0;
+        for _ in 0..vectors(part) {
+            length += 2 + usize::from(u16::from_be_bytes([*octets.add(length), *octets.add(length + 1)]));
+        }
         drop(Arc::from_raw(ptr::slice_from_raw_parts(octets, length)));
+    }
+}
+
+/// How many vectors an answer has (spec 5): an alternate's chain and its bundles are two.
+fn vectors(part: Part) -> usize {
+    match part {
+        Part::Vouchers | Part::Staged => 1,
+        Part::Alternate => 2,
     }
 }
 
@@ -85,13 +101,18 @@ mod tests {
 
     #[test]
     fn what_is_lent_comes_back() {
-        let octets: Arc<[u8]> = mecai::extension::write_bundles(&[b"one", b"two"]).unwrap().into();
-        let (start, length) = lend(Answer::new(Arc::clone(&octets)).unwrap());
-        assert_eq!((start, length), (octets.as_ptr(), octets.len()));
-        assert_eq!(Arc::strong_count(&octets), 2);
-        // SAFETY: `start` was lent, and is released once.
-        unsafe { release(start) };
-        assert_eq!(Arc::strong_count(&octets), 1);
-        assert!(Answer::new(octets[..octets.len() - 1].into()).is_none());
+        let vouchers = mecai::extension::write_bundles(&[b"one", b"two"]).unwrap();
+        let alternate = mecai::extension::write_alternate(&[b"leaf", b"issuer"], &[]).unwrap();
+        let staged = mecai::extension::write_staged(&[(&[b"leaf"], b"proof")]).unwrap();
+        for (part, octets) in [(Part::Vouchers, vouchers), (Part::Alternate, alternate), (Part::Staged, staged)] {
+            let octets: Arc<[u8]> = octets.into();
+            let (start, length) = lend(Answer::new(part, Arc::clone(&octets)).unwrap());
+            assert_eq!((start, length), (octets.as_ptr(), octets.len()));
+            assert_eq!(Arc::strong_count(&octets), 2);
+            // SAFETY: `start` was lent, and is released once.
+            unsafe { release(part, start) };
+            assert_eq!(Arc::strong_count(&octets), 1);
+            assert!(Answer::new(part, octets[..octets.len() - 1].into()).is_none());
+        }
     }
 }

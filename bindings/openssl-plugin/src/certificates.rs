@@ -35,6 +35,17 @@ impl Certificates {
         Some(certificates)
     }
 
+    /// Encodes one certificate; none if it cannot be encoded.
+    ///
+    /// # Safety
+    /// `certificate` is NULL, or of the OpenSSL that `crypto` is of.
+    pub(crate) unsafe fn of_one(crypto: &Crypto, certificate: *const X509) -> Option<Self> {
+        let mut certificates = Self::default();
+        // SAFETY: as the caller says.
+        unsafe { certificates.push(crypto, certificate)? };
+        Some(certificates)
+    }
+
     /// Each certificate's DER, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;

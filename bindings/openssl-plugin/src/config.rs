@@ -45,7 +45,7 @@ pub(crate) enum ConfigError {
     Missing { key: &'static str, why: &'static str },
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "path",
     "mode",
     "role",
@@ -59,6 +59,7 @@ const KEYS: [&str; 17] = [
     "addresses",
     "exempt",
     "local_roots",
+    "failover",
     "state",
     "reports",
     "log",
@@ -107,6 +108,7 @@ impl Client {
                     .map_err(|error| ConfigError::value("local_roots", path.display(), error))?,
                 None => Vec::new(),
             },
+            failover: section.word("failover", true, &[("on", true), ("off", false)])?,
         };
         let disclose = section.word("disclose", false, &[("none", false), ("candidates", true)])?;
         let reports = section.word("reports", true, &[("on", true), ("off", false)])?;

@@ -43,6 +43,7 @@ fn every_key_is_taken() {
         ("disclose", "candidates"),
         ("region", "EU"),
         ("addresses", "require"),
+        ("failover", "off"),
         ("exempt", "intra.example, *.lab.example, 10.0.0.0/8"),
         ("local_roots", roots.to_str().unwrap()),
         ("state", "/state"),
@@ -57,7 +58,7 @@ fn every_key_is_taken() {
     assert_eq!(client.policy.addresses, AddressRule::Require);
     assert_eq!((client.policy.exempt.len(), client.policy.local_roots.len()), (3, 1));
     assert_eq!(client.policy.region.as_deref(), Some("EU"));
-    assert!(client.disclose && !client.reports);
+    assert!(client.disclose && !client.reports && !client.policy.failover);
     assert_eq!(client.state.unwrap().to_str(), Some("/state"));
     assert_eq!(settings.vouchers.unwrap().to_str(), Some("/vouchers"));
     assert_eq!(settings.except, ["gpg", "ssh"]);
@@ -87,13 +88,14 @@ fn what_is_not_understood_is_named() {
         ("state", "state"),
         ("vouchers", "../vouchers"),
         ("reports", "true"),
+        ("failover", "yes"),
         ("except", "/usr/bin/curl"),
         ("authorities_keys", "RWQ"),
     ] {
         let sentence = client_and(name, value);
         assert!(sentence.contains(name) && sentence.contains(value.split(',').next().unwrap()), "{sentence}");
     }
-    assert!(client_and("failover", "on").starts_with("unknown key \"failover\" (known are path, mode"));
+    assert!(client_and("fallback", "on").starts_with("unknown key \"fallback\" (known are path, mode"));
     assert!(client_and("state", " ").contains("state"));
     assert!(error(&[CLIENT[0], CLIENT[1], ("candidates", "1")]).starts_with("quorum = 2"));
 }

@@ -12,12 +12,17 @@ use crate::openssl::{CRYPTO_EX_DATA, SSL, Ssl};
 /// A client's place in its handshake. A connection that never asked has none.
 #[derive(Debug)]
 pub(crate) enum State {
-    /// The ClientHello asked; nothing has come back.
-    Asked,
-    /// The server answered with these octets of the extension.
-    Answered(Vec<u8>),
+    /// The ClientHello asked, and this has come back.
+    Asked(Received),
     /// The verify callback ran; without a verdict, the program's own verification decided.
     Verified(Option<Judged>),
+}
+
+/// What the server answered, each the octets of an extension.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) vouchers: Option<Vec<u8>>,
+    pub(crate) alternate: Option<Vec<u8>>,
 }
 
 /// A verdict, and what it is about.
@@ -59,15 +64,15 @@ pub(crate) unsafe fn set(functions: &Ssl, ssl: *mut SSL, index: c_int, new: Stat
     }
 }
 
-/// Notes that the verify callback ran, and gives the answer that the server had sent.
+/// Notes that the verify callback ran, and gives what the server had answered.
 ///
 /// # Safety
 /// As for [`state`].
-pub(crate) unsafe fn take_answer(functions: &Ssl, ssl: *mut SSL, index: c_int) -> Option<Vec<u8>> {
+pub(crate) unsafe fn take_received(functions: &Ssl, ssl: *mut SSL, index: c_int) -> Received {
     // SAFETY: as the caller says.
-    match mem::replace(unsafe { state(functions, ssl, index)? }, State::Verified(None)) {
-        State::Answered(octets) => Some(octets),
-        State::Asked | State::Verified(_) => None,
+    match unsafe { state(functions, ssl, index) }.map(|state| mem::replace(state, State::Verified(None))) {
+        Some(State::Asked(received)) => received,
+        Some(State::Verified(_)) | None => Received::default(),
     }
 }
 

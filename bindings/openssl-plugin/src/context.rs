@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::ptr;
 
 use mecai::extension::{ALTERNATE, CANDIDATES, STAGED, VOUCHERS};
+use mecai::store::Part;
 
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
@@ -68,35 +69,42 @@ unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: 
     }
 }
 
-/// Puts in the extensions, and for clients those that are never asked for, too: OpenSSL lets pass what it does not know.
+/// Puts in the extensions: those that clients send and servers answer, and for clients those that they never ask for,
+/// too: OpenSSL lets pass what it does not know.
 ///
 /// # Safety
 /// `context` is a context of the OpenSSL of `installation`.
 unsafe fn add_extensions(installation: &'static Installation, functions: &Ssl, context: *mut SSL_CTX) -> bool {
     // TLS 1.2 answers in the ServerHello, TLS 1.3 in the Certificate; both sides know both (spec 5).
     let answered = SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_CERTIFICATE;
-    let all = [(VOUCHERS, answered), (ALTERNATE, answered), (STAGED, answered), (CANDIDATES, 0)];
     // SAFETY: as the caller says; methods are static.
-    let (is_of_clients, is_of_servers) = unsafe {
+    let (makes_clients, makes_servers) = unsafe {
         let method = functions.SSL_CTX_get_ssl_method(context);
-        (method == functions.TLS_client_method(), method == functions.TLS_server_method())
+        (method != functions.TLS_server_method(), method != functions.TLS_client_method())
+    };
+    let serves = makes_servers && installation.answers.is_some();
+    let judge = match &installation.client {
+        Client::On(judge) if makes_clients => Some(judge),
+        _ => None,
     };
     let fails_encrypted = installation.crypto.is_at_least(4, 0);
     let mut complete = true;
-    for (number, answered) in all {
-        let (is_sent, is_needed) = match &installation.client {
-            Client::On(judge) if !is_of_servers => {
-                (number == VOUCHERS || number == CANDIDATES && judge.discloses(), true)
-            }
-            // Not sent: but the callback looks at the session that is offered.
-            Client::Broken(_) => (number == VOUCHERS, number == VOUCHERS),
-            Client::On(_) | Client::Off => (false, number == VOUCHERS),
+    for number in [VOUCHERS, ALTERNATE, STAGED, CANDIDATES] {
+        let is_sent = match (number, judge) {
+            // Without a judge nothing is sent: but the callback looks at the session that is offered.
+            (VOUCHERS, _) => makes_clients && !matches!(installation.client, Client::Off),
+            (ALTERNATE, Some(judge)) => judge.fails_over(),
+            (CANDIDATES, Some(judge)) => judge.discloses(),
+            _ => false,
         };
+        let is_answer = Part::of(number).is_some();
+        let is_needed = number == VOUCHERS || judge.is_some() || serves && is_answer;
         // OpenSSL 4.0.3 sends no encrypted ClientHello that leaves out an extension which it knows there. A client need
         // not know there what it does not send; a server has to know what clients send.
-        let is_known_in_hello = is_sent || !is_of_clients;
-        let does_harm = fails_encrypted && is_known_in_hello && !is_sent && number != VOUCHERS;
+        let is_known_in_hello = is_sent || makes_servers;
+        let does_harm = fails_encrypted && judge.is_some() && is_known_in_hello && !is_sent;
         if is_needed && !does_harm {
+            let answered = if is_answer { answered } else { 0 };
             let messages = if is_known_in_hello { answered | SSL_EXT_CLIENT_HELLO } else { answered };
             // SAFETY: as the caller says.
             complete &= unsafe { add_extension(installation, functions, context, number, messages) };

@@ -24,7 +24,10 @@ pub(crate) fn sentence(name: &str, verdict: &Verdict, now: UnixTime) -> String {
     let outcome = verdict.outcome().as_str();
     let name = if name.is_empty() { NO_NAME } else { name };
     let reason = match verdict.admission() {
-        Some(admission) => format!("{verdict} ({} s old)", now.since(admission.newest)),
+        Some(admission) => {
+            let failover = verdict.failover().map_or_else(String::new, |failover| format!("; {failover}"));
+            format!("{admission} ({} s old){failover}", now.since(admission.newest))
+        }
         None => format!("{}: {verdict}", verdict.code()),
     };
     let alarm = if verdict.alarm() { "; alarm: vouchers that do not belong here" } else { "" };

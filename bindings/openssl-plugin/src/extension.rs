@@ -3,10 +3,10 @@
 use std::ffi::{c_int, c_uchar, c_uint, c_void};
 use std::{ptr, slice};
 
-use mecai::extension::{CANDIDATES, VOUCHERS};
+use mecai::extension::{ALTERNATE, CANDIDATES, VOUCHERS};
 use mecai::store::Part;
 
-use crate::connection::{self, State};
+use crate::connection::{self, Received, State};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
 use crate::log::Level;
@@ -42,11 +42,13 @@ pub(crate) unsafe extern "C" fn add(
         let Some(functions) = installation.ssl() else { return LEAVE_OUT };
         // SAFETY: OpenSSL passes a connection of its own, its certificate, and places for the octets.
         unsafe {
-            let octets = match (asks, u16::try_from(number)) {
-                (true, Ok(VOUCHERS)) => return ask(installation, functions, ssl),
-                (true, Ok(CANDIDATES)) => candidates(installation, functions, ssl),
-                (false, Ok(VOUCHERS)) => answer(installation, functions, ssl, context, certificate, place),
-                _ => None,
+            let octets = match (asks, u16::try_from(number).unwrap_or(0)) {
+                (true, VOUCHERS) => return ask(installation, functions, ssl),
+                (true, ALTERNATE) => return ask_for_alternate(installation),
+                (true, CANDIDATES) => candidates(installation, functions, ssl),
+                (true, _) => None,
+                (false, number) => Part::of(number)
+                    .and_then(|part| answer(installation, functions, ssl, part, context, certificate, place)),
             };
             let Some((start, length)) = octets else { return LEAVE_OUT };
             *out = start;
@@ -73,9 +75,9 @@ pub(crate) unsafe extern "C" fn free(
         if !out.is_null() {
             // SAFETY: the octets are those that `add` gave for this extension, and OpenSSL is done with them.
             unsafe {
-                match u16::try_from(number) {
-                    Ok(VOUCHERS) => answers::release(out),
-                    _ => release_candidates(out),
+                match u16::try_from(number).ok().and_then(Part::of) {
+                    Some(part) => answers::release(part, out),
+                    None => release_candidates(out),
                 }
             }
         }
@@ -104,10 +106,8 @@ pub(crate) unsafe extern "C" fn parse(
             unsafe { slice::from_raw_parts(octets, length) }
         };
         if is_request {
-            return match u16::try_from(number) {
-                Ok(VOUCHERS) if !octets.is_empty() => Err(SSL_AD_DECODE_ERROR),
-                _ => Ok(()),
-            };
+            let is_empty = u16::try_from(number).ok().and_then(Part::of).is_none() || octets.is_empty();
+            return if is_empty { Ok(()) } else { Err(SSL_AD_DECODE_ERROR) };
         }
         // SAFETY: `context::attach` gave this argument.
         let installation = unsafe { Installation::from_argument(argument) };
@@ -117,14 +117,28 @@ pub(crate) unsafe extern "C" fn parse(
         // SAFETY: OpenSSL passes a connection of its own.
         unsafe {
             let Client::On(judge) = &installation.client else { return Err(SSL_AD_UNSUPPORTED_EXTENSION) };
-            let may_answer = u16::try_from(number) == Ok(VOUCHERS) && functions.SSL_is_server(ssl) == 0;
-            match connection::state(functions, ssl, index).filter(|_| may_answer) {
-                Some(State::Asked | State::Answered(_)) if place != 0 => Err(SSL_AD_ILLEGAL_PARAMETER),
-                Some(state @ State::Asked) => {
-                    let refusal = verify::refuse_broken(installation, judge, functions, ssl, octets);
-                    let refused = refusal.is_some();
-                    *state = refusal.map_or_else(|| State::Answered(octets.to_vec()), |it| State::Verified(Some(it)));
-                    if refused { Err(SSL_AD_DECODE_ERROR) } else { Ok(()) }
+            let asked_for = match u16::try_from(number) {
+                _ if functions.SSL_is_server(ssl) != 0 => None,
+                Ok(VOUCHERS) => Some(Part::Vouchers),
+                Ok(ALTERNATE) if judge.fails_over() => Some(Part::Alternate),
+                _ => None,
+            };
+            match (connection::state(functions, ssl, index), asked_for) {
+                (Some(State::Asked(_)), Some(_)) if place != 0 => Err(SSL_AD_ILLEGAL_PARAMETER),
+                (Some(State::Asked(received)), Some(Part::Alternate)) if received.alternate.is_none() => {
+                    // Judged only where it is needed.
+                    received.alternate = Some(octets.to_vec());
+                    Ok(())
+                }
+                (Some(state @ State::Asked(_)), Some(Part::Vouchers)) => {
+                    if let Some(refusal) = verify::refuse_broken(installation, judge, functions, ssl, octets) {
+                        *state = State::Verified(Some(refusal));
+                        return Err(SSL_AD_DECODE_ERROR);
+                    }
+                    if let State::Asked(received) = state {
+                        received.vouchers = Some(octets.to_vec());
+                    }
+                    Ok(())
                 }
                 _ => Err(SSL_AD_UNSUPPORTED_EXTENSION),
             }
@@ -158,7 +172,16 @@ unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SS
         if !matches!(installation.client, Client::On(_)) {
             return LEAVE_OUT;
         }
-        if connection::set(functions, ssl, installation.connection_index(), State::Asked) { SEND } else { FAIL }
+        let asked = State::Asked(Received::default());
+        if connection::set(functions, ssl, installation.connection_index(), asked) { SEND } else { FAIL }
+    }
+}
+
+/// The client's empty request for an alternate, where the configuration lets it fail over.
+fn ask_for_alternate(installation: &Installation) -> c_int {
+    match &installation.client {
+        Client::On(judge) if judge.fails_over() => SEND,
+        _ => LEAVE_OUT,
     }
 }
 
@@ -192,7 +215,7 @@ unsafe fn release_candidates(octets: *const c_uchar) {
     }
 }
 
-/// The server's answer for the certificate that this handshake uses and the name that the client sent.
+/// The server's answer to this question, for the certificate that this handshake uses and the name that the client sent.
 ///
 /// # Safety
 /// `ssl` is a connection of the OpenSSL of `installation`, and `certificate` what it passed to the callback.
@@ -200,6 +223,7 @@ unsafe fn answer(
     installation: &'static Installation,
     functions: &Ssl,
     ssl: *mut SSL,
+    part: Part,
     context: c_uint,
     certificate: *mut X509,
     place: usize,
@@ -224,6 +248,6 @@ unsafe fn answer(
         let name = functions.SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME);
         // A name that is no text is a name that nobody vouches for.
         let name = if name.is_null() { None } else { Some(text(name).unwrap_or_default()) };
-        answers.find(&installation.crypto, &installation.log, certificate, Part::Vouchers, name).map(answers::lend)
+        answers.find(&installation.crypto, &installation.log, certificate, part, name).map(answers::lend)
     }
 }

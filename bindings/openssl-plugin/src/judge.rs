@@ -8,12 +8,13 @@ use mecai::Sha256;
 use mecai::authority_list::{Authority, ListKeys};
 use mecai::chain::Chain;
 use mecai::extension::{self, AnswerError};
+use mecai::failover::{self, Offered};
 use mecai::host::Reference;
 use mecai::pick::{Pick, PickSecret};
 use mecai::policy::{AddressRule, Mode, Policy};
 use mecai::report::Event;
 use mecai::time::UnixTime;
-use mecai::verdict::{Code, Outcome, Verdict};
+use mecai::verdict::{AlternateCause, Outcome, Verdict};
 use mecai::verify::{self, Client, Handshake, OwnVerification};
 use once_cell::race::OnceBox;
 use ring::digest;
@@ -46,11 +47,11 @@ struct Files {
     secret: Option<PickSecret>,
 }
 
-/// What a handshake showed, whose chain the program's own verification accepted.
+/// What a handshake showed.
 pub(crate) struct Shown<'a> {
-    pub(crate) verified: &'a Certificates,
+    /// What the program's own verification said.
+    pub(crate) own: OwnVerification<'a>,
     pub(crate) meant: &'a Identity<'a>,
-    pub(crate) is_dane: bool,
     pub(crate) peer: Option<IpAddr>,
     pub(crate) answer: Option<&'a [u8]>,
     pub(crate) now: UnixTime,
@@ -62,9 +63,9 @@ impl Shown<'_> {
         self.meant.name()
     }
 
-    fn handshake<'a>(&'a self, own: OwnVerification<'a>, remembered: bool) -> Handshake<'a> {
+    fn handshake(&self, remembered: bool) -> Handshake<'_> {
         Handshake {
-            own,
+            own: self.own,
             references: &self.meant.references,
             sni: self.meant.sni,
             peer: self.peer,
@@ -114,24 +115,42 @@ impl Judge {
         self.policy.addresses != AddressRule::Ignore
     }
 
-    /// Judges a handshake.
+    /// Judges a handshake by the server's own certificate.
     pub(crate) fn judge(&self, log: &Log, shown: &Shown<'_>) -> Verdict {
-        let files = self.files(log);
-        let current = files.list.current(log);
-        let client = Client { policy: &self.policy, list: current.list.as_ref(), secret: files.secret.as_ref() };
-        let chain = Chain::from_der(shown.verified.iter());
-        let own = match &chain {
-            _ if shown.is_dane => OwnVerification::Dane,
-            Ok(chain) => OwnVerification::Accepted(chain),
-            Err(error) => OwnVerification::Unreadable(*error),
-        };
-        let verdict = verify::verify(&client, &shown.handshake(own, false));
+        let verdict = self.with_client(log, |client| verify::verify(client, &shown.handshake(false)));
         // Only where it matters is the host's file looked at.
         let may_be_remembered = self.policy.mode == Mode::Opportunistic && verdict.outcome() == Outcome::Unvouched;
         if may_be_remembered && self.is_remembered(log, shown.name(), shown.now) {
-            return verify::verify(&client, &shown.handshake(own, true));
+            return self.with_client(log, |client| verify::verify(client, &shown.handshake(true)));
         }
         verdict
+    }
+
+    /// Whether a client asks for alternates.
+    pub(crate) fn fails_over(&self) -> bool {
+        self.policy.failover
+    }
+
+    /// Whether the alternate is to be looked at after this verdict.
+    pub(crate) fn is_failover_due(&self, verdict: &Verdict, shown: &Shown<'_>) -> bool {
+        failover::is_due(&self.policy, &shown.handshake(false), verdict)
+    }
+
+    /// Judges the alternate, which OpenSSL has verified, or why it did not come to that.
+    pub(crate) fn fail_over(
+        &self,
+        log: &Log,
+        shown: &Shown<'_>,
+        verdict: Verdict,
+        alternate: Result<(&Offered<'_>, &Chain), AlternateCause>,
+    ) -> Verdict {
+        self.with_client(log, |client| failover::verify(client, &shown.handshake(false), verdict, alternate))
+    }
+
+    fn with_client<T>(&self, log: &Log, work: impl FnOnce(&Client<'_>) -> T) -> T {
+        let files = self.files(log);
+        let current = files.list.current(log);
+        work(&Client { policy: &self.policy, list: current.list.as_ref(), secret: files.secret.as_ref() })
     }
 
     /// Keeps what outlives the handshake: the promise of a site, the evidence of an alarm. `served` gives the chain as
@@ -142,14 +161,13 @@ impl Judge {
         {
             self.memory.remember(stay, shown.now, log);
         }
-        if self.reports && verdict.wants_report() {
+        if let Some(code) = verdict.report().filter(|_| self.reports) {
             let served = served();
             let chain: Vec<&[u8]> = served.iter().collect();
             let event = Event {
                 answer: shown.answer,
                 chain: &chain,
-                // An accepted handshake is reported for the address alone.
-                code: if verdict.cause().is_some() { verdict.code() } else { Code::AddressNotSeen },
+                code,
                 host: &shown.name().map_or_else(String::new, |name| name.to_string()),
                 at: shown.now,
                 peer: shown.peer,

@@ -18,6 +18,7 @@ mod digests;
 mod error_queue;
 mod event;
 mod extension;
+mod failover;
 mod files;
 mod guard;
 mod installation;

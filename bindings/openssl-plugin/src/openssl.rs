@@ -21,8 +21,8 @@ macro_rules! opaque {
     };
 }
 
-opaque! { SSL SSL_CTX SSL_METHOD SSL_SESSION X509 X509_STORE_CTX X509_VERIFY_PARAM CONF CONF_METHOD CONF_IMODULE CRYPTO_EX_DATA
-EVP_PKEY OPENSSL_STACK }
+opaque! { SSL SSL_CTX SSL_METHOD SSL_SESSION X509 X509_STORE X509_STORE_CTX X509_VERIFY_PARAM CONF CONF_METHOD CONF_IMODULE
+CRYPTO_EX_DATA EVP_PKEY OPENSSL_STACK }
 
 /// One line of a configuration section.
 #[repr(C)]
@@ -57,7 +57,16 @@ pub(crate) const SSL_VERIFY_NONE: c_int = 0;
 pub(crate) const TLS1_3_VERSION: c_int = 0x0304;
 pub(crate) const TLS_ST_OK: c_int = 1;
 pub(crate) const TLSEXT_NAMETYPE_HOST_NAME: c_int = 0;
+pub(crate) const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT: c_uint = 0x20;
+pub(crate) const X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS: c_uint = 0x4;
 pub(crate) const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
+pub(crate) const X509_V_ERR_CERT_REJECTED: c_int = 28;
+pub(crate) const X509_V_ERR_CERT_UNTRUSTED: c_int = 27;
+pub(crate) const X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: c_int = 18;
+pub(crate) const X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: c_int = 19;
+pub(crate) const X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT: c_int = 2;
+pub(crate) const X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY: c_int = 20;
+pub(crate) const X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: c_int = 21;
 pub(crate) const X509_V_OK: c_int = 0;
 
 pub(crate) type NewOrFree = unsafe extern "C" fn(
@@ -101,6 +110,7 @@ pub(crate) type ParseExtension = unsafe extern "C" fn(
     argument: *mut c_void,
 ) -> c_int;
 pub(crate) type VerifyCertificate = unsafe extern "C" fn(store: *mut X509_STORE_CTX, argument: *mut c_void) -> c_int;
+pub(crate) type VerifyEach = unsafe extern "C" fn(ok: c_int, store: *mut X509_STORE_CTX) -> c_int;
 pub(crate) type Security = unsafe extern "C" fn(
     ssl: *const SSL,
     context: *const SSL_CTX,
@@ -180,19 +190,45 @@ functions! {
         fn NCONF_get_section(file: *const CONF, section: *const c_char) -> *mut OPENSSL_STACK;
         fn NCONF_load(file: *mut CONF, path: *const c_char, line: *mut c_long) -> c_int;
         fn NCONF_new(method: *mut CONF_METHOD) -> *mut CONF;
+        fn OPENSSL_sk_free(stack: *mut OPENSSL_STACK);
+        fn OPENSSL_sk_new_null() -> *mut OPENSSL_STACK;
         fn OPENSSL_sk_num(stack: *const OPENSSL_STACK) -> c_int;
+        fn OPENSSL_sk_push(stack: *mut OPENSSL_STACK, value: *const c_void) -> c_int;
+        fn OPENSSL_sk_set(stack: *mut OPENSSL_STACK, place: c_int, value: *const c_void) -> *mut c_void;
         fn OPENSSL_sk_value(stack: *const OPENSSL_STACK, place: c_int) -> *mut c_void;
         fn OpenSSL_version_num() -> c_ulong;
+        fn X509_STORE_CTX_free(store: *mut X509_STORE_CTX);
+        fn X509_STORE_CTX_get0_cert(store: *const X509_STORE_CTX) -> *mut X509;
         fn X509_STORE_CTX_get0_chain(store: *const X509_STORE_CTX) -> *mut OPENSSL_STACK;
         fn X509_STORE_CTX_get0_param(store: *const X509_STORE_CTX) -> *mut X509_VERIFY_PARAM;
+        fn X509_STORE_CTX_get0_store(store: *const X509_STORE_CTX) -> *mut X509_STORE;
         fn X509_STORE_CTX_get0_untrusted(store: *const X509_STORE_CTX) -> *mut OPENSSL_STACK;
+        fn X509_STORE_CTX_get1_chain(store: *const X509_STORE_CTX) -> *mut OPENSSL_STACK;
         fn X509_STORE_CTX_get_error(store: *const X509_STORE_CTX) -> c_int;
         fn X509_STORE_CTX_get_ex_data(store: *const X509_STORE_CTX, index: c_int) -> *mut c_void;
+        fn X509_STORE_CTX_get_verify_cb(store: *const X509_STORE_CTX) -> Option<VerifyEach>;
+        fn X509_STORE_CTX_init(store: *mut X509_STORE_CTX, trusted: *mut X509_STORE, target: *mut X509,
+            untrusted: *mut OPENSSL_STACK) -> c_int;
+        fn X509_STORE_CTX_new() -> *mut X509_STORE_CTX;
+        fn X509_STORE_CTX_set0_verified_chain(store: *mut X509_STORE_CTX, chain: *mut OPENSSL_STACK);
+        fn X509_STORE_CTX_set_cert(store: *mut X509_STORE_CTX, certificate: *mut X509);
+        fn X509_STORE_CTX_set_current_cert(store: *mut X509_STORE_CTX, certificate: *mut X509);
+        fn X509_STORE_CTX_set_default(store: *mut X509_STORE_CTX, name: *const c_char) -> c_int;
         fn X509_STORE_CTX_set_error(store: *mut X509_STORE_CTX, error: c_int);
+        fn X509_STORE_CTX_set_error_depth(store: *mut X509_STORE_CTX, depth: c_int);
+        fn X509_STORE_CTX_set_ex_data(store: *mut X509_STORE_CTX, index: c_int, data: *mut c_void) -> c_int;
+        fn X509_STORE_CTX_set_verify_cb(store: *mut X509_STORE_CTX, callback: Option<VerifyEach>);
         fn X509_VERIFY_PARAM_get0_peername(parameters: *const X509_VERIFY_PARAM) -> *const c_char;
+        fn X509_VERIFY_PARAM_move_peername(to: *mut X509_VERIFY_PARAM, from: *mut X509_VERIFY_PARAM);
+        fn X509_VERIFY_PARAM_set1(to: *mut X509_VERIFY_PARAM, from: *const X509_VERIFY_PARAM) -> c_int;
+        fn X509_check_host(certificate: *mut X509, name: *const c_char, length: usize, flags: c_uint,
+            peername: *mut *mut c_char) -> c_int;
+        fn X509_check_ip(certificate: *mut X509, address: *const c_uchar, length: usize, flags: c_uint) -> c_int;
         fn X509_free(certificate: *mut X509);
         fn X509_up_ref(certificate: *mut X509) -> c_int;
         fn X509_verify_cert(store: *mut X509_STORE_CTX) -> c_int;
+        fn X509_verify_cert_error_string(error: c_long) -> *const c_char;
+        fn d2i_X509(certificate: *mut *mut X509, octets: *mut *const c_uchar, length: c_long) -> *mut X509;
         fn i2d_X509(certificate: *const X509, out: *mut *mut c_uchar) -> c_int;
     }
     optional {
@@ -233,6 +269,8 @@ functions! {
         fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
         fn SSL_SESSION_set1_ticket_appdata(session: *mut SSL_SESSION, data: *const c_void, length: usize) -> c_int;
         fn SSL_SESSION_set_max_early_data(session: *mut SSL_SESSION, octets: u32) -> c_int;
+        fn SSL_dane_tlsa_add(ssl: *mut SSL, usage: u8, selector: u8, matching: u8, data: *const c_uchar,
+            length: usize) -> c_int;
         fn SSL_get0_dane_authority(ssl: *mut SSL, certificate: *mut *mut X509, key: *mut *mut EVP_PKEY) -> c_int;
         fn SSL_get0_param(ssl: *mut SSL) -> *mut X509_VERIFY_PARAM;
         fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX;

@@ -250,8 +250,7 @@ unsafe fn notice(installation: &Installation, ssl: *mut SSL, operation: c_int, n
             if renegotiates || functions.SSL_in_before(ssl) == 1 {
                 take_ended(installation, functions, ssl);
             }
-        } else if let Some(State::Asked | State::Answered(_)) =
-            connection::state(functions, ssl, installation.connection_index())
+        } else if let Some(State::Asked(_)) = connection::state(functions, ssl, installation.connection_index())
             && installation.status.note_replaced()
         {
             // The signature is checked after the chain: by now our verify callback would have run.

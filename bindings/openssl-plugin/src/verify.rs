@@ -3,19 +3,24 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
+use mecai::chain::{Chain, spki};
 use mecai::extension::read_bundles;
+use mecai::failover::Offered;
 use mecai::verdict::{Outcome, Verdict};
+use mecai::verify::OwnVerification;
 
 use crate::certificates::Certificates;
 use crate::clock::now;
-use crate::connection::{self, Judged, State};
+use crate::connection::{self, Judged, Received, State};
+use crate::failover::{self, Validated};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
 use crate::judge::{Judge, Shown};
 use crate::openssl::{
     SSL, SSL_RETRY_VERIFY, SSL_VERIFY_NONE, Ssl, X509_STORE_CTX, X509_V_ERR_APPLICATION_VERIFICATION, X509_V_OK,
 };
-use crate::{event, peer, references, session};
+use crate::references::{self, Identity};
+use crate::{event, peer, session};
 
 /// Called by OpenSSL in place of `X509_verify_cert`.
 pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mut c_void) -> c_int {
@@ -37,25 +42,31 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             if own > 0 && verifies_again(functions, ssl) {
                 return own;
             }
-            let answer = connection::take_answer(functions, ssl, installation.connection_index());
-            if matches!(installation.client, Client::Off) || own == 0 {
-                return own;
-            }
-            // Many programs' callbacks return 1 and leave the error: they decide afterwards, by the error.
+            let received = connection::take_received(functions, ssl, installation.connection_index());
             let error = crypto.X509_STORE_CTX_get_error(store);
-            if error != X509_V_OK {
-                if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
-                    let meant = references::of_verification(crypto, functions, ssl, store);
-                    event::overruled(&installation.log, meant.name(), error);
-                }
-                return own;
-            }
-            // Whatever happens from here on, a panic too: without a verdict there is an error.
-            crypto.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+            // Many programs' callbacks return 1 and leave the error: they decide afterwards, by the error.
+            let is_trusted = own > 0 && error == X509_V_OK;
             let judged = match &installation.client {
-                Client::Off => return 0,
-                Client::On(judge) => judge_handshake(installation, judge, functions, ssl, store, answer.as_deref()),
+                Client::Off => return own,
+                Client::On(judge) => {
+                    let verification = Verification { installation, judge, functions, ssl, store };
+                    if is_trusted {
+                        // Whatever happens from here on, a panic too: without a verdict there is an error.
+                        crypto.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+                        verification.judge(&received)
+                    } else {
+                        match verification.rescue(&received, error) {
+                            Some(judged) => judged,
+                            None => {
+                                verification.note_overruled(own, error);
+                                return own;
+                            }
+                        }
+                    }
+                }
+                Client::Broken(_) if !is_trusted => return own,
                 Client::Broken(problem) => {
+                    crypto.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
                     let meant = references::of_verification(crypto, functions, ssl, store);
                     let judged =
                         Judged { verdict: Verdict::configuration(problem.clone()), name: meant.title(), at: now() };
@@ -72,7 +83,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             }
             // Kept for whoever asks; it decides nothing any more.
             connection::set(functions, ssl, installation.connection_index(), State::Verified(Some(judged)));
-            if is_refused { 0 } else { own }
+            c_int::from(!is_refused)
         }
     })
 }
@@ -116,38 +127,163 @@ unsafe fn verifies_again(functions: &Ssl, ssl: *const SSL) -> bool {
     }
 }
 
-/// # Safety
-/// `ssl` and `store` are of the OpenSSL of `installation`, in this connection's verify callback.
-unsafe fn judge_handshake(
-    installation: &Installation,
-    judge: &Judge,
-    functions: &Ssl,
+/// A client's handshake whose own certificate OpenSSL has verified; `ssl` and `store` are of the OpenSSL of `installation`,
+/// in this connection's verify callback.
+struct Verification<'a> {
+    installation: &'a Installation,
+    judge: &'a Judge,
+    functions: &'a Ssl,
     ssl: *mut SSL,
     store: *mut X509_STORE_CTX,
-    answer: Option<&[u8]>,
-) -> Judged {
-    let crypto = &installation.crypto;
-    // SAFETY: as the caller says; chains and parameters stay for the callback.
-    unsafe {
-        let meant = references::of_verification(crypto, functions, ssl, store);
-        let verified = Certificates::of(crypto, crypto.X509_STORE_CTX_get0_chain(store)).unwrap_or_default();
-        let shown = Shown {
-            verified: &verified,
-            meant: &meant,
-            is_dane: functions.SSL_get0_dane_authority(ssl, ptr::null_mut(), ptr::null_mut()) >= 0,
-            peer: if judge.compares_addresses() { peer::address(functions, ssl) } else { None },
-            answer,
-            now: now(),
-        };
-        let verdict = judge.judge(&installation.log, &shown);
-        let name = meant.title();
-        event::verdict(&installation.log, &name, &verdict, shown.now);
-        // A program that does not verify decides for itself afterwards: what it meets is worth no report.
-        if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
-            let served = || Certificates::of(crypto, crypto.X509_STORE_CTX_get0_untrusted(store)).unwrap_or_default();
-            judge.keep(&installation.log, &shown, &verdict, served);
+}
+
+impl Verification<'_> {
+    /// Judges a handshake whose chain the program's own verification accepted.
+    ///
+    /// # Safety
+    /// As the type says, for this and the others.
+    unsafe fn judge(&self, received: &Received) -> Judged {
+        let Self { installation, judge, functions, ssl, store } = *self;
+        // SAFETY: as the caller says; chains and parameters stay for the callback.
+        unsafe {
+            let verified = Certificates::of(&installation.crypto, installation.crypto.X509_STORE_CTX_get0_chain(store));
+            let chain = Chain::from_der(verified.unwrap_or_default().iter());
+            let own = match &chain {
+                _ if functions.SSL_get0_dane_authority(ssl, ptr::null_mut(), ptr::null_mut()) >= 0 => {
+                    OwnVerification::Dane
+                }
+                Ok(chain) => OwnVerification::Accepted(chain),
+                Err(error) => OwnVerification::Unreadable(*error),
+            };
+            let meant = references::of_verification(&installation.crypto, functions, ssl, store);
+            let shown = self.shown(own, &meant, received);
+            let verdict = judge.judge(&installation.log, &shown);
+            let (verdict, served) = self.fail_over(&shown, verdict, received);
+            self.conclude(&shown, verdict, served)
         }
-        session::mark(installation, judge, functions, ssl, &verdict);
+    }
+
+    /// Judges the alternate of a handshake whose own chain leads to no root that the program trusts; none unless that is
+    /// what is accepted.
+    ///
+    /// # Safety
+    /// As for [`Self::judge`].
+    unsafe fn rescue(&self, received: &Received, error: c_int) -> Option<Judged> {
+        let Self { installation, judge, functions, ssl, store } = *self;
+        if received.alternate.is_none() || !failover::lacks_trusted_root(error) {
+            return None;
+        }
+        // SAFETY: as the caller says.
+        unsafe {
+            let meant = references::of_verification(&installation.crypto, functions, ssl, store);
+            let shown = self.shown(OwnVerification::NoTrustedRoot, &meant, received);
+            let verdict = judge.judge(&installation.log, &shown);
+            let (verdict, served) = self.fail_over(&shown, verdict, received);
+            if verdict.outcome() == Outcome::Accepted {
+                return Some(self.conclude(&shown, verdict, served));
+            }
+            event::verdict(&installation.log, &meant.title(), &verdict, shown.now);
+            None
+        }
+    }
+
+    /// The verdict on the alternate, where there is one and it is due. What is accepted is put in place of the server's
+    /// own certificate; then the chain as it was served is given, too.
+    ///
+    /// # Safety
+    /// As for [`Self::judge`].
+    unsafe fn fail_over(
+        &self,
+        shown: &Shown<'_>,
+        verdict: Verdict,
+        received: &Received,
+    ) -> (Verdict, Option<Certificates>) {
+        let Self { installation, judge, functions, ssl, store } = *self;
+        let crypto = &installation.crypto;
+        let Some(answer) = &received.alternate else { return (verdict, None) };
+        // SAFETY: as the caller says.
+        unsafe {
+            if !judge.is_failover_due(&verdict, shown) || failover::uses_dane(crypto, functions, ssl) {
+                return (verdict, None);
+            }
+            let own = Certificates::of_one(crypto, crypto.X509_STORE_CTX_get0_cert(store)).unwrap_or_default();
+            let key = own.iter().next().and_then(spki).unwrap_or_default();
+            // What an alternate that fails leaves behind would be taken for the errors of the server's own certificate.
+            crypto.ERR_set_mark();
+            let validated = Offered::read(answer, key).and_then(|offered| {
+                let validated = Validated::new(crypto, functions, ssl, store, &offered)?;
+                validated.check_name(&validated.identity(functions, ssl))?;
+                Ok((offered, validated))
+            });
+            crypto.ERR_pop_to_mark();
+            let (offered, validated) = match validated {
+                Ok(validated) => validated,
+                Err(cause) => return (judge.fail_over(&installation.log, shown, verdict, Err(cause)), None),
+            };
+            let meant = validated.identity(functions, ssl);
+            let alternate = Ok((&offered, validated.chain()));
+            let judged =
+                judge.fail_over(&installation.log, &Shown { meant: &meant, ..*shown }, verdict.clone(), alternate);
+            drop(meant);
+            if judged.outcome() != Outcome::Accepted {
+                return (judged, None);
+            }
+            let served = self.served();
+            if validated.take_place(store) { (judged, Some(served)) } else { (verdict, None) }
+        }
+    }
+
+    /// The chain as the server sent it.
+    ///
+    /// # Safety
+    /// As for [`Self::judge`].
+    unsafe fn served(&self) -> Certificates {
+        let crypto = &self.installation.crypto;
+        // SAFETY: as the caller says.
+        unsafe { Certificates::of(crypto, crypto.X509_STORE_CTX_get0_untrusted(self.store)).unwrap_or_default() }
+    }
+
+    /// Tells a verdict, and keeps what outlives the handshake. `served` is the chain as the server sent it, where another
+    /// one has taken its place.
+    ///
+    /// # Safety
+    /// As for [`Self::judge`].
+    unsafe fn conclude(&self, shown: &Shown<'_>, verdict: Verdict, served: Option<Certificates>) -> Judged {
+        let Self { installation, judge, functions, ssl, .. } = *self;
+        let name = shown.meant.title();
+        event::verdict(&installation.log, &name, &verdict, shown.now);
+        // SAFETY: as the caller says.
+        unsafe {
+            // A program that does not verify decides for itself afterwards: what it meets is worth no report.
+            if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
+                judge.keep(&installation.log, shown, &verdict, || served.unwrap_or_else(|| self.served()));
+            }
+            session::mark(installation, judge, functions, ssl, &verdict);
+        }
         Judged { verdict, name, at: shown.now }
+    }
+
+    /// Tells that the program goes on in spite of an error, with a chain that it has not accepted.
+    ///
+    /// # Safety
+    /// As for [`Self::judge`].
+    unsafe fn note_overruled(&self, own: c_int, error: c_int) {
+        // SAFETY: as the caller says.
+        unsafe {
+            if own > 0 && self.functions.SSL_get_verify_mode(self.ssl) != SSL_VERIFY_NONE {
+                let crypto = &self.installation.crypto;
+                let meant = references::of_verification(crypto, self.functions, self.ssl, self.store);
+                event::overruled(&self.installation.log, meant.name(), error);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`Self::judge`].
+    unsafe fn shown<'s>(&self, own: OwnVerification<'s>, meant: &'s Identity<'s>, received: &'s Received) -> Shown<'s> {
+        let is_compared = self.judge.compares_addresses();
+        // SAFETY: as the caller says.
+        let peer = if is_compared { unsafe { peer::address(self.functions, self.ssl) } } else { None };
+        Shown { own, meant, peer, answer: received.vouchers.as_deref(), now: now() }
     }
 }

@@ -13,7 +13,7 @@ use mecai::policy::Policy;
 use mecai::report::{self, Event, Report};
 use mecai::state::{Spooled, State};
 use mecai::time::UnixTime;
-use mecai::verdict::Verdict;
+use mecai::verdict::{Code, Verdict};
 use mecai::verify::{self, Client, Handshake, OwnVerification};
 
 use super::connection::Shown;
@@ -88,14 +88,14 @@ impl Judge {
             bundles: bundles(list.ok(), &handshake),
             verdict: VerdictView::new(&verdict),
             state_problem: self.state_problem.clone(),
-            report: verdict.wants_report().then(|| self.report(&handshake, &verdict, shown)),
+            report: verdict.report().map(|code| self.report(&handshake, code, shown)),
             pick: show_pick.then(|| self.pick(&references, now)),
         };
         (verdict, findings)
     }
 
     /// Keeps the evidence (spec section 10), and says what became of it.
-    fn report(&self, handshake: &Handshake<'_>, verdict: &Verdict, shown: &Shown) -> String {
+    fn report(&self, handshake: &Handshake<'_>, code: Code, shown: &Shown) -> String {
         let Some(spool) = &self.spool else {
             return "not kept: there is no state directory, or reports = off".to_owned();
         };
@@ -104,7 +104,7 @@ impl Judge {
         let report = Report::new(&Event {
             answer: handshake.answer,
             chain: &chain,
-            code: verdict.code(),
+            code,
             host: &handshake.name().map(|name| name.to_string()).unwrap_or_default(),
             at: handshake.now,
             peer: handshake.peer,

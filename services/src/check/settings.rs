@@ -68,6 +68,7 @@ impl Settings {
             },
             exempt: file.list("exempt")?,
             local_roots,
+            failover: true,
         };
         let missing = |option, key| SettingsError::Missing { option, key };
         Ok(Self {

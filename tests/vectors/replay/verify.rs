@@ -211,7 +211,7 @@ fn told(verdict: &Verdict, remembered: BTreeMap<String, Remembered>) -> Expect {
         alarm: verdict.alarm(),
         notes,
         good_until: verdict.admission().map(|admission| admission.until.0),
-        reported: verdict.wants_report(),
+        reported: verdict.report().is_some(),
         remembered,
     }
 }
@@ -237,6 +237,7 @@ fn policy(case: &PolicyCase) -> Option<Policy> {
         addresses,
         exempt: case.exempt.iter().map(|text| text.parse().unwrap()).collect(),
         local_roots: case.local_roots.iter().map(|hash| hash.0.as_slice().try_into().unwrap()).collect(),
+        failover: true,
     })
 }
 

@@ -9,6 +9,7 @@ mod compatibility;
 mod daemons;
 mod datagrams;
 mod early_data;
+mod failover;
 mod foreign;
 mod handshakes;
 mod hostile;

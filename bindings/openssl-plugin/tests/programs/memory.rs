@@ -254,7 +254,7 @@ fn the_request_is_the_same_in_every_mode() {
         our_extensions(&said(&world.s_client(&config, &server, &["-servername", HOST, "-msg"])))
     };
     for mode in ["require", "opportunistic", "observe"] {
-        assert_eq!(request(&[("mode", mode)]), [(0xFF4D, vec![])], "{mode}");
+        assert_eq!(request(&[("mode", mode)]), [(0xFF4D, vec![]), (0xFF4E, vec![])], "{mode}");
     }
     assert_eq!(request(&[("mode", "off")]), []);
 }

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mecai::bundle::assemble;
 use mecai::chain::{certificate_digest, spki_hash};
 use mecai::endorsement::{Evidence, Seen, endorse};
-use mecai::extension::write_bundles;
+use mecai::extension::{VOUCHERS, write_bundles};
 use mecai::signature::SigningKey;
 use mecai::statement::{Proposal, Statement};
 use mecai::store::{Contents, Store, StoredBundle};
@@ -42,9 +42,26 @@ pub(crate) struct World {
     operators: Vec<(&'static str, &'static str)>,
     pub(crate) list_key: String,
     signer: minisign::KeyPair,
-    root_der: Vec<u8>,
-    root: CertificateParams,
-    root_key: KeyPair,
+    /// One of each operator, and one that is in no list.
+    roots: Vec<Root>,
+}
+
+/// A root, which the operator of its number owns.
+struct Root {
+    params: CertificateParams,
+    key: KeyPair,
+    certificate: rcgen::Certificate,
+}
+
+impl Root {
+    fn new(number: usize) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, format!("Root of operator {number}"));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        Self { params, key, certificate }
+    }
 }
 
 /// A certificate and its key in PEM files.
@@ -62,19 +79,16 @@ impl World {
     /// A world with operators of these countries; their authorities look from the regions beside them.
     pub(crate) fn with_operators(operators: &[(&'static str, &'static str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let root_key = KeyPair::generate().unwrap();
-        let mut root = CertificateParams::default();
-        root.distinguished_name.push(DnType::CommonName, "Root of operator 0");
-        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root_certificate = root.self_signed(&root_key).unwrap();
-        fs::write(directory.path().join("root.pem"), root_certificate.pem()).unwrap();
+        let roots: Vec<Root> = (0..=operators.len()).map(Root::new).collect();
+        fs::write(directory.path().join("root.pem"), roots[0].certificate.pem()).unwrap();
+        let all: String = roots.iter().map(|root| root.certificate.pem()).collect();
+        fs::write(directory.path().join("roots.pem"), all).unwrap();
         let signer = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
         let authorities =
             operators.iter().map(|_| SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()).collect();
-        let root_der = root_certificate.der().to_vec();
         let list_key = signer.pk.to_base64();
         let operators = operators.to_vec();
-        let world = Self { directory, authorities, operators, list_key, signer, root_der, root, root_key };
+        let world = Self { directory, authorities, operators, list_key, signer, roots };
         world.write_list(1, now().plus(86_400));
         world.write_config("client", &[]);
         world
@@ -94,7 +108,7 @@ impl World {
             .enumerate()
             .map(|(number, (key, (country, region)))| {
                 let regions: Vec<_> = [region].into_iter().filter(|region| !region.is_empty()).collect();
-                let ca_key = if number == 0 { spki_hash(&self.root_der).unwrap() } else { [number as u8; 32] };
+                let ca_key = spki_hash(self.roots[number].certificate.der()).unwrap();
                 json!({
                     "id": format!("operator-{number}"), "name": format!("Operator {number}"), "country": country,
                     "ca_keys": [hex(&ca_key)],
@@ -159,13 +173,48 @@ impl World {
     }
 
     fn site_with_key(&self, name: &str, hosts: &[&str], key: KeyPair) -> Site {
-        let issuer = Issuer::from_params(&self.root, &self.root_key);
         let params = CertificateParams::new(hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>()).unwrap();
-        let certificate = params.signed_by(&key, &issuer).unwrap();
+        self.issue(name, 0, params, &key)
+    }
+
+    /// A certificate for this key by the root of this number.
+    pub(crate) fn issue(&self, name: &str, root: usize, params: CertificateParams, key: &KeyPair) -> Site {
+        let issuer = Issuer::from_params(&self.roots[root].params, &self.roots[root].key);
+        self.write_site(name, &params.signed_by(key, &issuer).unwrap(), key)
+    }
+
+    /// Writes a certificate and its key.
+    pub(crate) fn write_site(&self, name: &str, certificate: &rcgen::Certificate, key: &KeyPair) -> Site {
         let (certificate_path, key_path) = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
         fs::write(&certificate_path, certificate.pem()).unwrap();
         fs::write(&key_path, key.serialize_pem()).unwrap();
         Site { certificate: certificate_path.into(), key: key_path.into(), der: certificate.der().to_vec() }
+    }
+
+    /// Writes `NAME`: the revocation lists of these roots, in which these certificates stand.
+    pub(crate) fn revoke(&self, name: &str, roots: &[usize], serials: &[rcgen::SerialNumber]) -> String {
+        let now = SystemTime::now();
+        let lists = roots.iter().map(|root| {
+            let issuer = Issuer::from_params(&self.roots[*root].params, &self.roots[*root].key);
+            let revoked = |serial: &rcgen::SerialNumber| rcgen::RevokedCertParams {
+                serial_number: serial.clone(),
+                revocation_time: (now - std::time::Duration::from_secs(60)).into(),
+                reason_code: None,
+                invalidity_date: None,
+            };
+            let params = rcgen::CertificateRevocationListParams {
+                this_update: (now - std::time::Duration::from_secs(60)).into(),
+                next_update: (now + std::time::Duration::from_secs(3600)).into(),
+                crl_number: rcgen::SerialNumber::from(1),
+                issuing_distribution_point: None,
+                revoked_certs: serials.iter().map(revoked).collect(),
+                key_identifier_method: rcgen::KeyIdMethod::Sha256,
+            };
+            params.signed_by(&issuer).unwrap().pem().unwrap()
+        });
+        let path = self.path(name);
+        fs::write(&path, lists.collect::<String>()).unwrap();
+        path
     }
 
     /// A bundle by the authorities that `vouched` names.
@@ -199,14 +248,20 @@ impl World {
         Store::new(directory).write(&contents).unwrap();
     }
 
-    /// A serverinfo file (spec section 11) with this answer.
+    /// A serverinfo file (spec section 11) with this answer to 0xFF4D.
     pub(crate) fn serverinfo(&self, name: &str, answer: &[u8]) -> String {
-        let mut octets = vec![0, 0, 0x11, 0x80, 0xFF, 0x4D];
-        octets.extend(u16::try_from(answer.len()).unwrap().to_be_bytes());
-        octets.extend(answer);
-        let block = pem::encode(&pem::Pem::new("SERVERINFOV2 FOR MECAI", octets));
+        self.serverinfo_of(name, &[(VOUCHERS, answer)])
+    }
+
+    /// The same with answers to these extensions, whatever their octets are.
+    pub(crate) fn serverinfo_of(&self, name: &str, answers: &[(u16, &[u8])]) -> String {
+        let block = |(number, answer): &(u16, &[u8])| {
+            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+            let octets = [&[0, 0, 0x11, 0x80], &number.to_be_bytes()[..], &length, answer].concat();
+            pem::encode(&pem::Pem::new("SERVERINFOV2 FOR MECAI", octets))
+        };
         let path = self.path(name);
-        fs::write(&path, block).unwrap();
+        fs::write(&path, answers.iter().map(block).collect::<String>()).unwrap();
         path
     }
 

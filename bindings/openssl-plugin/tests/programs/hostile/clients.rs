@@ -79,6 +79,7 @@ fn the_answer_is_taken_where_it_belongs_and_nowhere_else() {
 fn what_nobody_asked_for_is_an_unsupported_extension() {
     let mut case = Case::new();
     let client = case.world.write_config("client", &[("disclose", "none")]);
+    let without_failover = case.world.write_config("without-failover", &[("failover", "off")]);
     let server = case.world.write_section(
         "server",
         &format!("path = {}\nrole = server\nvouchers = /nowhere\n", crate::world::module().display()),
@@ -88,13 +89,13 @@ fn what_nobody_asked_for_is_an_unsupported_extension() {
         // A client that shows vouchers as a server and asks for none.
         let (said, outcome) = case.s_client(&server, version, into, &[vouchers(&good)]);
         assert_eq!(outcome, UNSUPPORTED_EXTENSION, "{version}: {said}");
-        for (number, alert) in [
-            (ALTERNATE, UNSUPPORTED_EXTENSION),
-            (STAGED, UNSUPPORTED_EXTENSION),
+        for (config, number, alert) in [
+            (&without_failover, ALTERNATE, UNSUPPORTED_EXTENSION),
+            (&client, STAGED, UNSUPPORTED_EXTENSION),
             // No message of a server has a place for this one.
-            (CANDIDATES, ILLEGAL_PARAMETER),
+            (&client, CANDIDATES, ILLEGAL_PARAMETER),
         ] {
-            let (said, outcome) = case.s_client(&client, version, into, &[vouchers(&good), (number, good.clone())]);
+            let (said, outcome) = case.s_client(config, version, into, &[vouchers(&good), (number, good.clone())]);
             assert_eq!(outcome, alert, "{version} {number:#x}: {said}");
         }
         // Without the module, and where it is off, OpenSSL lets pass what it does not know.

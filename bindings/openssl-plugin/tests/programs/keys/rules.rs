@@ -2,7 +2,10 @@
 
 use std::fs;
 
+use mecai::extension::ALTERNATE;
+
 use crate::client_hello::our_extensions;
+use crate::failover::Fallen;
 use crate::release;
 use crate::world::{HOST, Vouched, World, said};
 
@@ -46,12 +49,12 @@ fn key_disclose_names_the_pick_on_the_wire() {
         let config = world.write_config("client", &keys);
         our_extensions(&said(&world.s_client(&config, &bare, &["-servername", HOST, "-msg"])))
     };
-    assert_eq!(request("none", "4"), [(0xFF4D, vec![])]);
+    assert_eq!(request("none", "4"), [(0xFF4D, vec![]), (0xFF4E, vec![])]);
     for candidates in ["2", "4"] {
         // The operators of this world have one authority each.
         let disclosed = request("candidates", candidates);
-        let [(0xFF4D, vouchers), (0xFF50, ids)] = &disclosed[..] else { panic!("{disclosed:?}") };
-        assert!(vouchers.is_empty());
+        let [(0xFF4D, vouchers), (0xFF4E, alternate), (0xFF50, ids)] = &disclosed[..] else { panic!("{disclosed:?}") };
+        assert!(vouchers.is_empty() && alternate.is_empty());
         let ids = mecai::extension::read_candidates(ids).unwrap();
         assert_eq!(ids.len().to_string(), candidates);
         assert!(ids.iter().all(|id| world.authorities.iter().any(|key| key.public_key().id() == id)));
@@ -140,4 +143,18 @@ fn key_local_roots_names_roots_that_need_no_vouchers() {
     let text = both.map(|part| fs::read_to_string(part).unwrap_or_else(|_| format!("{part}\n"))).concat();
     fs::write(world.path("both.pem"), text).unwrap();
     assert_eq!(curl(&world, &bare, &[("local_roots", &world.path("both.pem"))]).0, ACCEPTED);
+}
+
+#[test]
+fn key_failover_lets_an_alternate_be_asked_for_and_used() {
+    let fallen = Fallen::new();
+    let server = fallen.showing(&fallen.vouched(&fallen.alternate(1)), &["-tls1_2"]);
+    for (value, is_on) in [("on", true), ("off", false)] {
+        let outcome = fallen.curl_trusting(&server, "roots.pem", &[("failover", value)], &[]);
+        assert_eq!((outcome.accepted, outcome.log.contains("alternate")), (is_on, is_on), "{outcome:?}");
+        let config = fallen.world.write_config("client", &[("failover", value)]);
+        let said = said(&fallen.world.s_client(&config, &server, &["-servername", HOST, "-msg"]));
+        let asked = our_extensions(&said).iter().any(|(number, _)| *number == ALTERNATE);
+        assert_eq!(asked, is_on);
+    }
 }
