@@ -23,13 +23,15 @@ pub(crate) struct Contender {
     client: SslContext,
     server: SslContext,
     asks_for_ocsp: bool,
+    /// Whether its clients ask for vouchers.
+    pub(crate) asks_for_vouchers: bool,
 }
 
 impl Contender {
     /// Without vouchers, or anything else beyond a verified certificate. Made before the module is loaded, or while it is
     /// off.
     pub(crate) fn plain(name: &'static str, world: &World) -> Result<Self, Box<dyn std::error::Error>> {
-        Self::new(name, world, &world.site(0))
+        Self::new(name, world, &world.site(0), false)
     }
 
     /// With a stapled OCSP response that the client verifies. Made before the module is loaded.
@@ -39,7 +41,8 @@ impl Contender {
         server.set_status_callback(move |ssl| ssl.set_ocsp_status(&staple).map(|()| true))?;
         let mut client = client(world)?;
         client.set_status_callback(|ssl| Ok(is_good(ssl).unwrap_or(false)))?;
-        Ok(Self { name: "ocsp", client: client.build(), server: server.build(), asks_for_ocsp: true })
+        let (client, server) = (client.build(), server.build());
+        Ok(Self { name: "ocsp", client, server, asks_for_ocsp: true, asks_for_vouchers: false })
     }
 
     /// With vouchers of so many authorities. Made after the module was loaded.
@@ -48,7 +51,13 @@ impl Contender {
         world: &World,
         authorities: usize,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        Self::new(name, world, &world.site(authorities))
+        Self::new(name, world, &world.site(authorities), true)
+    }
+
+    /// With a certificate that nobody vouches for, and an alternate that two authorities vouch for. Made after the module
+    /// was loaded.
+    pub(crate) fn failover(name: &'static str, world: &World) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::new(name, world, &world.fallen_site(), true)
     }
 
     /// With vouchers of so many authorities, and a client that asks for them and judges nothing: a server does not share
@@ -60,11 +69,17 @@ impl Contender {
         client: AskingClient,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let server = server(&world.site(authorities))?.build();
-        Ok(Self { name, client: client.0, server, asks_for_ocsp: false })
+        Ok(Self { name, client: client.0, server, asks_for_ocsp: false, asks_for_vouchers: true })
     }
 
-    fn new(name: &'static str, world: &World, site: &Site) -> Result<Self, Box<dyn std::error::Error>> {
-        Ok(Self { name, client: client(world)?.build(), server: server(site)?.build(), asks_for_ocsp: false })
+    fn new(
+        name: &'static str,
+        world: &World,
+        site: &Site,
+        asks_for_vouchers: bool,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let (client, server) = (client(world)?.build(), server(site)?.build());
+        Ok(Self { name, client, server, asks_for_ocsp: false, asks_for_vouchers })
     }
 
     pub(crate) fn server(&self) -> &SslContext {
@@ -138,7 +153,7 @@ pub(crate) fn asks_for_vouchers(contender: &Contender) -> bool {
 
 fn client(world: &World) -> Result<SslContextBuilder, ErrorStack> {
     let mut context = SslContext::builder(SslMethod::tls_client())?;
-    context.set_ca_file(world.root())?;
+    context.set_ca_file(world.roots())?;
     context.set_verify(SslVerifyMode::PEER);
     Ok(context)
 }

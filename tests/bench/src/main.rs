@@ -1,6 +1,7 @@
 //! Measures what the module costs, as openssl.cnf loads it, and writes `summary.json`: flat names, numbers.
 //!
 //! - `handshake`: handshakes with vouchers against plain ones, in memory.
+//! - `failover`: handshakes in which an alternate is accepted against plain ones, in memory.
 //! - `off`: handshakes with `mode = off` against those without the module, in memory and in stock servers and clients.
 //! - `store`: a large store against a small one, in nginx.
 //!
@@ -60,6 +61,7 @@ struct Arguments {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     Handshake,
+    Failover,
     Off,
     Store,
 }
@@ -76,7 +78,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut summary = Figures::new();
-    for (part, measure) in [(Part::Handshake, handshakes as Measure), (Part::Off, off), (Part::Store, store)] {
+    let parts =
+        [(Part::Handshake, handshakes as Measure), (Part::Failover, failover), (Part::Off, off), (Part::Store, store)];
+    for (part, measure) in parts {
         if arguments.only.is_empty() || arguments.only.contains(&part) {
             summary.extend(measure(&arguments)?);
         }
@@ -109,6 +113,19 @@ fn handshakes(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
         figure("handshake.plain_client_cpu_us", &two_of_four, "plain.client_cpu_us"),
         figure("handshake.plain_server_cpu_us", &two_of_four, "plain.server_cpu_us"),
     ]))
+}
+
+fn failover(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
+    let directory = make_world(arguments, 2, 4)?;
+    let failed_over = in_memory(arguments, &directory, Comparison::FailedOver)?;
+    let mut figures = Figures::from([
+        figure("failover.client_cpu_ratio", &failed_over, "failover.client_cpu_ratio"),
+        figure("failover.server_cpu_ratio", &failed_over, "failover.server_cpu_ratio"),
+        figure("failover.extra_bytes", &failed_over, "failover.extra_bytes"),
+    ]);
+    let alternate = World::open(directory.path())?.alternate_octets()? as f64;
+    figures.insert("failover.alternate_bytes".into(), alternate);
+    Ok(figures)
 }
 
 fn off(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {

@@ -14,6 +14,7 @@ use crate::world::World;
 pub(crate) enum Comparison {
     Judged,
     Served,
+    FailedOver,
     Off,
 }
 
@@ -23,6 +24,7 @@ impl Comparison {
         let contenders = match self {
             Self::Judged => judged(world)?,
             Self::Served => served(world)?,
+            Self::FailedOver => failed_over(world)?,
             Self::Off => off(world)?,
         };
         compare(&contenders, handshakes)
@@ -52,6 +54,14 @@ fn served(world: &World) -> Result<Vec<Contender>, Box<dyn Error>> {
     Ok(contenders)
 }
 
+/// A client that accepts the alternate of a server whose own certificate nobody vouches for, against a plain one.
+fn failed_over(world: &World) -> Result<Vec<Contender>, Box<dyn Error>> {
+    let mut contenders = vec![Contender::plain("plain", world)?];
+    load_module(&world.configuration())?;
+    contenders.push(Contender::failover("failover", world)?);
+    Ok(contenders)
+}
+
 /// Plain handshakes of contexts that were made while the module was loaded with `mode = off`, against those that were
 /// made before.
 fn off(world: &World) -> Result<Vec<Contender>, Box<dyn Error>> {
@@ -64,7 +74,7 @@ fn off(world: &World) -> Result<Vec<Contender>, Box<dyn Error>> {
 /// Measures every contender against the first.
 fn compare(contenders: &[Contender], handshakes: usize) -> Result<Figures, Box<dyn Error>> {
     for contender in contenders {
-        let expected = contender.name.starts_with("vouchers");
+        let expected = contender.asks_for_vouchers;
         if asks_for_vouchers(contender) != expected {
             return Err(format!("{} asks for vouchers: {}, not as it should", contender.name, !expected).into());
         }

@@ -19,7 +19,7 @@ pub(crate) fn programs(world: &World, handshakes: usize) -> Result<Figures, Box<
     let without = world.without();
     let off = world.off();
     let sites = [site(world)];
-    let visitor = Visitor::new(&world.root())?;
+    let visitor = Visitor::new(&world.roots())?;
     for program in [NGINX, HAPROXY, APACHE] {
         let start = |name: &str, configuration: &Path| -> Result<Daemon, Box<dyn Error>> {
             let directory = world.path(&format!("{}-{name}", program.name));
@@ -34,7 +34,7 @@ pub(crate) fn programs(world: &World, handshakes: usize) -> Result<Figures, Box<
 
     let mut server = Daemon::spawn(&NGINX, &world.path("nginx-of-clients"), &sites, &without)?;
     server.wait()?;
-    let target = Target { address: server.address, root: &world.root(), handshakes };
+    let target = Target { address: server.address, root: &world.roots(), handshakes };
     for client in CLIENTS {
         let race = |number: usize| {
             // Who begins changes with every race.

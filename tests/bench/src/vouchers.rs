@@ -20,6 +20,15 @@ pub(crate) fn contents(
     host: &str,
     endorsing: &[&SigningKey],
 ) -> Result<Contents, Box<dyn Error + Send + Sync>> {
+    Ok(Contents::new(certificate, vec![bundle(certificate, host, endorsing)?], None, Vec::new())?)
+}
+
+/// The bundle of these authorities.
+pub(crate) fn bundle(
+    certificate: Sha256,
+    host: &str,
+    endorsing: &[&SigningKey],
+) -> Result<StoredBundle, Box<dyn Error + Send + Sync>> {
     let addresses = ADDRESSES.map(|address| address.parse::<IpAddr>());
     let addresses = addresses.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (produced_at, not_after) = (now(), now().plus(LIFETIME_MAX));
@@ -30,8 +39,7 @@ pub(crate) fn contents(
     let endorsements = endorsing.iter().map(|key| endorse(key, &parsed, seen, Evidence::Ocsp { age: 3600 }));
     let endorsements = endorsements.collect::<Result<Vec<_>, _>>()?;
     let endorsements: Vec<&[u8]> = endorsements.iter().map(Vec::as_slice).collect();
-    let bundle = StoredBundle::from_der(&assemble(&statement, &endorsements)?)?;
-    Ok(Contents::new(certificate, vec![bundle], None, Vec::new())?)
+    Ok(StoredBundle::from_der(&assemble(&statement, &endorsements)?)?)
 }
 
 /// The time by this machine's clock.

@@ -10,7 +10,7 @@ use mecai::authority_list::{AuthorityEntry, AuthorityList, ListFile, OperatorEnt
 use mecai::chain::certificate_digest;
 use mecai::pick::{Pick, PickSecret};
 use mecai::signature::SigningKey;
-use mecai::store::Store;
+use mecai::store::{Contents, Store, StoredAlternate};
 use mecai::time::UnixTime;
 use mecai_services::lab::{Ca, Leaf, Pointers, Subject, Validity};
 
@@ -39,9 +39,9 @@ impl World {
         Ok(Self(fs::canonicalize(directory)?))
     }
 
-    /// The root that all clients trust.
-    pub(crate) fn root(&self) -> PathBuf {
-        self.0.join("root.pem")
+    /// The roots that all clients trust.
+    pub(crate) fn roots(&self) -> PathBuf {
+        self.0.join("roots.pem")
     }
 
     /// The directory.
@@ -76,8 +76,26 @@ impl World {
 
     /// The site that has vouchers of so many authorities; 0 for none.
     pub(crate) fn site(&self, authorities: usize) -> Site {
-        let path = |suffix| self.0.join(format!("site-{authorities}.{suffix}"));
+        self.site_named(&authorities.to_string())
+    }
+
+    /// The site without vouchers, whose alternate has two.
+    pub(crate) fn fallen_site(&self) -> Site {
+        self.site_named("fallen")
+    }
+
+    fn site_named(&self, name: &str) -> Site {
+        let path = |suffix| self.0.join(format!("site-{name}.{suffix}"));
         Site { chain: path("pem"), key: path("key") }
+    }
+
+    /// Octets of the alternate's chain and of its bundles.
+    pub(crate) fn alternate_octets(&self) -> Result<usize, Box<dyn Error>> {
+        let own = openssl::x509::X509::from_pem(&fs::read(self.fallen_site().chain)?)?.to_der()?;
+        let contents = Store::new(self.0.join("vouchers")).read(&certificate_digest(&own))?;
+        let alternate = contents.as_ref().and_then(Contents::alternate).ok_or("there is no alternate")?;
+        let bundles = alternate.bundles.iter().map(|bundle| bundle.der().len()).sum::<usize>();
+        Ok(alternate.chain.iter().map(Vec::len).sum::<usize>() + bundles)
     }
 
     /// Makes everything anew, for clients that demand `quorum` of `candidates`.
@@ -88,18 +106,22 @@ impl World {
         candidates: usize,
     ) -> Result<(), Box<dyn Error>> {
         let world = Self::open(directory)?;
-        let subject =
-            |name: &str| Subject { name: name.into(), organization: "Operator 01".into(), country: "DE".into() };
-        let root = Ca::root(&subject("Root 01"), Validity::seconds(3650 * DAY), Pointers::default())?;
-        let pointers = Pointers { ocsp: Some("http://ocsp.operator.example/".into()), ..Pointers::default() };
-        let intermediate = root.intermediate(&subject("Intermediate 01"), Validity::seconds(1000 * DAY), pointers)?;
-        fs::write(world.root(), root.certificate_pem())?;
+        let cas = [Cas::new(1)?, Cas::new(2)?];
+        let roots = cas.iter().map(|ca| ca.root.certificate_pem()).collect::<String>();
+        fs::write(world.roots(), roots)?;
+        let intermediate = &cas[0].intermediate;
 
         let keys = (0..OPERATORS).map(|_| Ok(SigningKey::from_pkcs8(&SigningKey::generate()?)?));
         let keys = keys.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
-        let list = world.write_list(&root, &intermediate, &keys)?;
+        let list = world.write_list(&cas, &keys)?;
         let pick = world.write_state(&list, candidates)?;
-        let owner = list.owner(&root.spki_sha256());
+        // The picked operators first, so that the quorum is there in the smallest bundle too.
+        let others = (0..OPERATORS).filter(|operator| !pick.operators().contains(operator));
+        let order: Vec<usize> = pick.operators().iter().copied().chain(others).collect();
+        let endorsing = |authorities: usize, owners: &[usize]| -> Vec<&SigningKey> {
+            let others = order.iter().filter(|operator| !owners.contains(operator));
+            others.take(authorities).map(|operator| &keys[*operator]).collect()
+        };
         fs::create_dir(world.0.join("vouchers"))?;
         let store = Store::new(world.0.join("vouchers"));
         for authorities in [0, 2, 8] {
@@ -112,24 +134,31 @@ impl World {
                 fs::write(world.staple(), intermediate.staple(site.serial())?)?;
                 continue;
             }
-            // The picked operators first, so that the quorum is there in the smallest bundle too.
-            let others = (0..OPERATORS).filter(|operator| !pick.operators().contains(operator));
-            let order = pick.operators().iter().copied().chain(others).filter(|operator| Some(*operator) != owner);
-            let endorsing: Vec<&SigningKey> = order.take(authorities).map(|operator| &keys[operator]).collect();
-            let contents = vouchers::contents(certificate_digest(site.certificate()), HOST, &endorsing)
-                .map_err(|error| -> Box<dyn Error> { error })?;
+            let contents =
+                vouchers::contents(certificate_digest(site.certificate()), HOST, &endorsing(authorities, &[0]))
+                    .map_err(|error| -> Box<dyn Error> { error })?;
             store.write(&contents)?;
         }
+        let own = intermediate.issue(&Leaf::new([HOST]).lifetime(90 * DAY))?;
+        fs::write(world.fallen_site().chain, own.chain_pem())?;
+        fs::write(world.fallen_site().key, own.key_pem())?;
+        let alternate = cas[1].intermediate.issue(&Leaf::new([HOST]).lifetime(90 * DAY).key(own.key_pem()))?;
+        let bundle = vouchers::bundle(certificate_digest(alternate.certificate()), HOST, &endorsing(2, &[0, 1]))
+            .map_err(|error| -> Box<dyn Error> { error })?;
+        let alternate = StoredAlternate { chain: alternate.chain().to_vec(), bundles: vec![bundle] };
+        let own = certificate_digest(own.certificate());
+        store.write(&Contents::new(own, Vec::new(), Some(alternate), Vec::new())?)?;
         world.write_configurations(module, quorum, candidates)
     }
 
-    fn write_list(&self, root: &Ca, intermediate: &Ca, keys: &[SigningKey]) -> Result<AuthorityList, Box<dyn Error>> {
+    fn write_list(&self, cas: &[Cas], keys: &[SigningKey]) -> Result<AuthorityList, Box<dyn Error>> {
         let operator = |(index, key): (usize, &SigningKey)| {
             let number = index + 1;
-            let ca_keys = match index {
-                0 => vec![HEXLOWER.encode(&root.spki_sha256()), HEXLOWER.encode(&intermediate.spki_sha256())],
-                _ => vec![HEXLOWER.encode(&certificate_digest(format!("CA key of operator {number}").as_bytes()))],
+            let ca_keys = match cas.get(index) {
+                Some(ca) => vec![ca.root.spki_sha256(), ca.intermediate.spki_sha256()],
+                None => vec![certificate_digest(format!("CA key of operator {number}").as_bytes())],
             };
+            let ca_keys = ca_keys.iter().map(|key| HEXLOWER.encode(key)).collect();
             OperatorEntry {
                 id: format!("operator-{number:02}"),
                 name: format!("Operator {number:02}"),
@@ -195,5 +224,25 @@ impl World {
         let module = fs::read_to_string(self.0.join("module"))?;
         let text = format!("{HEAD}mecai = mecai_section\n[mecai_section]\npath = {module}\n{keys}");
         Ok(fs::write(path, text)?)
+    }
+}
+
+/// The CAs of an operator.
+struct Cas {
+    root: Ca,
+    intermediate: Ca,
+}
+
+impl Cas {
+    fn new(number: usize) -> Result<Self, Box<dyn Error>> {
+        let subject = |what: &str| Subject {
+            name: format!("{what} {number:02}"),
+            organization: format!("Operator {number:02}"),
+            country: COUNTRIES[(number - 1) % COUNTRIES.len()].into(),
+        };
+        let root = Ca::root(&subject("Root"), Validity::seconds(3650 * DAY), Pointers::default())?;
+        let pointers = Pointers { ocsp: Some("http://ocsp.operator.example/".into()), ..Pointers::default() };
+        let intermediate = root.intermediate(&subject("Intermediate"), Validity::seconds(1000 * DAY), pointers)?;
+        Ok(Self { root, intermediate })
     }
 }

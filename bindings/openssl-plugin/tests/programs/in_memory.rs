@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use mecai::chain::certificate_digest;
-use mecai::store::{Contents, Store, StoredBundle};
+use mecai::store::{Contents, Store, StoredAlternate, StoredBundle};
 
 use crate::world::{HOST, Site, Vouched, World, said};
 
@@ -55,6 +55,20 @@ impl InMemory {
         let bundle = StoredBundle::from_der(&self.world.bundle(vouched)).unwrap();
         let contents = Contents::new(certificate_digest(&self.site.der), vec![bundle], None, vec![]).unwrap();
         Store::new(self.world.path("vouchers")).write(&contents).unwrap();
+    }
+
+    /// Takes the vouchers away, and puts an alternate that has some into the server's store; clients trust its root, too.
+    pub(crate) fn write_alternate(&self) {
+        let world = &self.world;
+        fs::copy(world.path("roots.pem"), world.path("root.pem")).unwrap();
+        let key = rcgen::KeyPair::from_pem(&fs::read_to_string(&self.site.key).unwrap()).unwrap();
+        let params = rcgen::CertificateParams::new([HOST.to_owned()]).unwrap();
+        let alternate = world.issue("alternate", 1, params, &key);
+        let vouched = Vouched { first: 2, ..Vouched::for_site(&alternate) };
+        let bundles = vec![StoredBundle::from_der(&world.bundle(&vouched)).unwrap()];
+        let alternate = StoredAlternate { chain: vec![alternate.der], bundles };
+        let contents = Contents::new(certificate_digest(&self.site.der), vec![], Some(alternate), vec![]).unwrap();
+        Store::new(world.path("vouchers")).write(&contents).unwrap();
     }
 
     /// Compiles `NAME.c` with these further arguments; gives the program, or the library.

@@ -57,8 +57,10 @@ fn the_answer_is_taken_where_it_belongs_and_nowhere_else() {
         assert_eq!(outcome, FINISHED, "{version}: {said}");
         assert!(case.world.take_log().contains("accepted"), "{version}: {said}");
         // Twice is OpenSSL's own affair.
-        let (said, outcome) = case.s_client(&config, version, into, &[good.clone(), good.clone()]);
-        assert_eq!(outcome, ILLEGAL_PARAMETER, "{version}: {said}");
+        for twice in [good.clone(), (ALTERNATE, good.1.clone())] {
+            let (said, outcome) = case.s_client(&config, version, into, &[twice.clone(), twice]);
+            assert_eq!(outcome, ILLEGAL_PARAMETER, "{version}: {said}");
+        }
     }
     for into in [
         "server_hello",
@@ -68,9 +70,11 @@ fn the_answer_is_taken_where_it_belongs_and_nowhere_else() {
         "second_certificate",
         "both_certificates",
     ] {
-        let (said, outcome) = case.s_client(&config, "1.3", into, slice::from_ref(&good));
-        assert_eq!(outcome, ILLEGAL_PARAMETER, "{into}: {said}");
-        assert!(said.contains("bad extension"), "{into}: {said}");
+        for misplaced in [good.clone(), (ALTERNATE, good.1.clone())] {
+            let (said, outcome) = case.s_client(&config, "1.3", into, &[misplaced]);
+            assert_eq!(outcome, ILLEGAL_PARAMETER, "{into}: {said}");
+            assert!(said.contains("bad extension"), "{into}: {said}");
+        }
     }
     assert_eq!(case.world.log(), "", "none of these was judged");
 }
