@@ -200,7 +200,8 @@ fn of_problem(problem: Problem) -> &'static str {
             "The server does not finish TLS handshakes for that name: try mecai check or openssl s_client."
         }
         Problem::WrongCertificate => {
-            "The server shows another certificate than the agent asked for: reload it, or correct the agent's configuration."
+            "The server shows another certificate than the agent asked for, or this one in a way that does not count (the \
+             detail says why): reload it, or correct the agent's configuration."
         }
         Problem::ChainNotTrusted => {
             "Let the server send its intermediates, and look at the certificate's names, purpose and times."

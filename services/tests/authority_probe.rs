@@ -8,11 +8,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use authority_support::{HOST, IP, Stand, ip, same_port};
+use authority_support::shop::private_key;
+use authority_support::{HOST, IP, Stand, ip, now, same_port};
 use mecai::chain::certificate_digest;
 use mecai::request::Problem;
-use mecai_services::authority::checks::handshake::{HandshakeFailure, Handshaker, KeyType, Presented};
+use mecai::time::UnixTime;
+use mecai_services::authority::checks::handshake::{HandshakeFailure, Handshaker, KeyType};
 use mecai_services::authority::checks::probe::{ProbeFailure, Prober, seen};
+use mecai_services::authority::checks::shown::{Shown, Wanted, Way};
 use mecai_services::lab::{Issued, Leaf, Process, Validity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,17 +24,15 @@ fn prober(deadline: Duration, octets: usize) -> Prober {
     Prober::new(Handshaker::new(Duration::from_millis(500), octets).unwrap(), deadline, 64)
 }
 
-async fn look(address: SocketAddr, issued: &Issued) -> Result<Presented, ProbeFailure> {
-    let prober = prober(Duration::from_secs(10), 256 * 1024);
-    let wanted = certificate_digest(issued.certificate());
-    let mut sightings = prober.probe(&[address.ip()], address.port(), Some(HOST), wanted).await;
-    sightings.remove(0).result
+fn wanted(port: u16, certificate: [u8; 32]) -> Wanted<'static> {
+    Wanted { certificate, host: HOST, port, now: UnixTime(now()) }
 }
 
-fn private_key(algorithm: &[&str]) -> String {
-    let output = Command::new("openssl").arg("genpkey").args(algorithm).output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap()
+async fn look(address: SocketAddr, issued: &Issued) -> Result<Shown, ProbeFailure> {
+    let prober = prober(Duration::from_secs(10), 256 * 1024);
+    let wanted = wanted(address.port(), certificate_digest(issued.certificate()));
+    let mut sightings = prober.probe(&[address.ip()], &wanted).await;
+    sightings.remove(0).result
 }
 
 #[tokio::test]
@@ -49,16 +50,18 @@ async fn it_finds_each_of_several_certificates_in_both_versions() {
         let [port] = same_port([IP]);
         let site = stand.site_at(&port, &all, &format!("ssl_protocols {version};"));
         for (key_type, issued) in &issued {
-            let presented = look(site.address, issued).await.unwrap();
-            assert_eq!(presented.chain, issued.chain());
-            assert_eq!((presented.key_type, presented.version), (*key_type, version));
+            let shown = look(site.address, issued).await.unwrap();
+            assert_eq!(shown.chain, issued.chain());
+            assert_eq!((shown.way, shown.key_type, shown.version), (Way::Own, *key_type, version));
         }
         let absent = stand.operator(0).issue(&Leaf::new([HOST])).unwrap();
-        let ProbeFailure::OtherCertificate { shown } = look(site.address, &absent).await.unwrap_err() else {
+        let ProbeFailure::OtherCertificate(others) = look(site.address, &absent).await.unwrap_err() else {
             panic!("a certificate that is not there was found");
         };
+        assert_eq!(others.not_counted, []);
         let mut expected: Vec<_> = all.iter().map(|issued| certificate_digest(issued.certificate())).collect();
-        let mut shown = shown;
+        assert!(others.shown.iter().all(|(way, _)| *way == Way::Own));
+        let mut shown: Vec<_> = others.shown.into_iter().map(|(_, hash)| hash).collect();
         shown.sort_unstable();
         expected.sort_unstable();
         assert_eq!(shown, expected);
@@ -120,9 +123,9 @@ async fn a_server_that_sends_too_much_is_cut_off() {
         issued.append(ballast.clone());
     }
     let site = stand.site(&issued, "");
-    let wanted = certificate_digest(issued.certificate());
+    let wanted = wanted(site.address.port(), certificate_digest(issued.certificate()));
     let few = prober(Duration::from_secs(10), 8_192);
-    let result = few.probe(&[ip(IP)], site.address.port(), Some(HOST), wanted).await.remove(0).result;
+    let result = few.probe(&[ip(IP)], &wanted).await.remove(0).result;
     assert_eq!(result.unwrap_err(), ProbeFailure::Handshake(HandshakeFailure::TooLarge(8_192)));
     assert_eq!(look(site.address, &issued).await.unwrap().chain.len(), 42);
 }
@@ -180,15 +183,15 @@ async fn hostile_and_slow_servers_end_by_the_deadline_and_hold_up_nobody() {
     }
     let deadline = Duration::from_secs(2);
     let prober = prober(deadline, 64 * 1024);
-    let wanted = certificate_digest(issued.certificate());
+    let wanted = wanted(site.address.port(), certificate_digest(issued.certificate()));
     let started = Instant::now();
-    let sightings = prober.probe(&addresses, site.address.port(), Some(HOST), wanted).await;
+    let sightings = prober.probe(&addresses, &wanted).await;
     let took = started.elapsed();
     assert!(took < deadline + Duration::from_secs(1), "{took:?}");
     let failures: Vec<String> = sightings[1..].iter().map(|sighting| format!("{:?}", sighting.result)).collect();
     assert!(sightings[1..].iter().all(|sighting| sighting.result.is_err()), "{failures:#?}");
     assert_eq!(sightings[1].result, Err(ProbeFailure::Timeout(deadline)), "{failures:#?}");
-    let found = seen(sightings, wanted).unwrap();
+    let found = seen(sightings, wanted.certificate).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].0, ip(IP));
     for server in servers {
@@ -215,7 +218,7 @@ async fn the_problem_is_that_of_the_address_that_got_furthest() {
     let prober = prober(Duration::from_secs(5), 64 * 1024);
     let port = site.address.port();
     let problem = async |addresses: &[IpAddr]| {
-        let sightings = prober.probe(addresses, port, Some(HOST), [7; 32]).await;
+        let sightings = prober.probe(addresses, &wanted(port, [7; 32])).await;
         seen(sightings, [7; 32]).unwrap_err().problem()
     };
     let (refused, mail) = (closed.address().ip(), plain.address().ip());

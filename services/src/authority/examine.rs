@@ -15,9 +15,9 @@ use super::checks::addresses::{AddressFilter, PortFilter};
 use super::checks::chain::{Roots, VerifiedChain, not_after};
 use super::checks::distrust::{DistrustList, Subject};
 use super::checks::dns::Dns;
-use super::checks::handshake::Presented;
 use super::checks::probe::{Prober, seen};
 use super::checks::revocation::{Basis, RevocationChecker};
+use super::checks::shown::{Shown, Wanted};
 use super::checks::{hex, owner};
 use super::clock::Clock;
 use super::config::Config;
@@ -95,10 +95,12 @@ impl Examiner {
     pub async fn look(&self, statement: &Statement<'_>) -> Result<Found, Refusal> {
         let addresses = self.addresses(statement).await?;
         let host = statement.host();
-        let sni = host.parse::<IpAddr>().is_err().then_some(host);
-        let wanted = *statement.certificate();
-        let sightings = self.prober.probe(&addresses, statement.port(), sni, wanted).await;
-        let sightings = seen(sightings, wanted)?;
+        let (certificate, port, now) = (*statement.certificate(), statement.port(), UnixTime(self.clock.now()));
+        let sightings = self.prober.probe(&addresses, &Wanted { certificate, host, port, now }).await;
+        let sightings = seen(sightings, certificate)?;
+        for (address, shown) in &sightings {
+            tracing::debug!(host, port, %address, way = %shown.way, version = shown.version, "the certificate was seen");
+        }
         self.check_end(statement, &sightings)?;
         let (good, chains) = self.verify(host, &sightings)?;
         let subjects = self.check_owners(&chains)?;
@@ -139,8 +141,8 @@ impl Examiner {
     }
 
     /// The statement must not outlive the certificate.
-    fn check_end(&self, statement: &Statement<'_>, sightings: &[(IpAddr, Presented)]) -> Result<(), Refusal> {
-        let leaf = sightings.iter().find_map(|(_, presented)| presented.chain.first());
+    fn check_end(&self, statement: &Statement<'_>, sightings: &[(IpAddr, Shown)]) -> Result<(), Refusal> {
+        let leaf = sightings.iter().find_map(|(_, shown)| shown.chain.first());
         let certificate = not_after(leaf.map_or(&[], Vec::as_slice))?;
         if statement.not_after() > certificate {
             return Err(Refusal::OutlivesCertificate { not_after: statement.not_after(), certificate });
@@ -150,17 +152,13 @@ impl Examiner {
 
     /// Servers behind one name may present different intermediates: those whose chain is good are seen, and all their
     /// chains are judged further.
-    fn verify(
-        &self,
-        host: &str,
-        sightings: &[(IpAddr, Presented)],
-    ) -> Result<(Vec<IpAddr>, Vec<VerifiedChain>), Refusal> {
+    fn verify(&self, host: &str, sightings: &[(IpAddr, Shown)]) -> Result<(Vec<IpAddr>, Vec<VerifiedChain>), Refusal> {
         let now = self.clock.now();
         let mut good = Vec::new();
         let mut chains: Vec<VerifiedChain> = Vec::new();
         let mut failure = None;
-        for (address, presented) in sightings {
-            match self.roots.verify(&presented.chain, host, now) {
+        for (address, shown) in sightings {
+            match self.roots.verify(&shown.chain, host, now) {
                 Ok(chain) => {
                     good.push(*address);
                     if !chains.contains(&chain) {
@@ -200,9 +198,9 @@ impl Examiner {
         &self,
         statement: &Statement<'_>,
         chains: &[VerifiedChain],
-        sightings: &[(IpAddr, Presented)],
+        sightings: &[(IpAddr, Shown)],
     ) -> Result<Evidence, Refusal> {
-        let mut staples: Vec<Vec<u8>> = sightings.iter().filter_map(|(_, presented)| presented.ocsp.clone()).collect();
+        let mut staples: Vec<Vec<u8>> = sightings.iter().filter_map(|(_, shown)| shown.ocsp.clone()).collect();
         staples.sort_unstable();
         staples.dedup();
         let produced_at = statement.produced_at();

@@ -8,6 +8,8 @@
     reason = "each test program uses a part of it"
 )]
 
+pub mod shop;
+
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

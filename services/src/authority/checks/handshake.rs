@@ -11,12 +11,15 @@ use std::time::Duration;
 use openssl::error::ErrorStack;
 use openssl::pkey::Id;
 use openssl::ssl::{
-    ErrorCode, Ssl, SslContext, SslMethod, SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion, StatusType,
+    ErrorCode, Ssl, SslContext, SslMethod, SslRef, SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion,
+    StatusType,
 };
 use openssl::x509::X509Ref;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use super::answers::{Answers, Questions};
 
 /// Ciphers of TLS 1.2. Key transport by RSA is left out: a server that leaks its padding lets others finish such a
 /// handshake in its name.
@@ -34,6 +37,8 @@ pub struct Presented {
     pub chain: Vec<Vec<u8>>,
     /// The stapled OCSP response in DER.
     pub ocsp: Option<Vec<u8>>,
+    /// What it answered about further certificates.
+    pub answers: Answers,
     /// The protocol version, as `TLSv1.2`.
     pub version: &'static str,
     /// The type of the end entity's key.
@@ -74,6 +79,7 @@ pub struct Handshaker {
     rsa: SslContext,
     ecdsa: SslContext,
     eddsa: SslContext,
+    questions: Questions,
     connect_deadline: Duration,
     max_octets: usize,
 }
@@ -85,6 +91,8 @@ impl Handshaker {
     /// # Errors
     /// OpenSSL's, when it cannot set up a context.
     pub fn new(connect_deadline: Duration, max_octets: usize) -> Result<Self, ErrorStack> {
+        let questions = Questions::new()?;
+        let context = |restrict| context(questions, restrict);
         Ok(Self {
             any: context(None)?,
             rsa: context(Some((
@@ -94,6 +102,7 @@ impl Handshaker {
             )))?,
             ecdsa: context(Some(("aECDSA", "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512")))?,
             eddsa: context(Some(("aECDSA", "ed25519:ed448")))?,
+            questions,
             connect_deadline,
             max_octets,
         })
@@ -126,7 +135,7 @@ impl Handshaker {
             };
             waited.map_err(|cause| HandshakeFailure::Tls(cause.to_string()))?;
         }
-        let presented = read(tls.ssl());
+        let presented = self.read(tls.ssl());
         tokio::spawn(close(tls));
         presented
     }
@@ -169,6 +178,21 @@ impl Handshaker {
             .unwrap_or_else(|| "the server closed the connection".to_owned());
         HandshakeFailure::Tls(reason)
     }
+
+    fn read(&self, ssl: &SslRef) -> Result<Presented, HandshakeFailure> {
+        let chain = ssl
+            .peer_cert_chain()
+            .filter(|chain| !chain.is_empty())
+            .ok_or_else(|| HandshakeFailure::Tls("the server showed no certificate".to_owned()))?;
+        let leaf = &chain[0];
+        Ok(Presented {
+            key_type: KeyType::of(leaf),
+            chain: chain.iter().map(X509Ref::to_der).collect::<Result<_, _>>().map_err(setup_failed)?,
+            ocsp: ssl.ocsp_status().map(<[u8]>::to_vec),
+            answers: self.questions.answers(ssl),
+            version: ssl.version_str(),
+        })
+    }
 }
 
 impl KeyType {
@@ -193,12 +217,13 @@ impl KeyType {
     }
 }
 
-fn context(restrict: Option<(&str, &str)>) -> Result<SslContext, ErrorStack> {
+fn context(questions: Questions, restrict: Option<(&str, &str)>) -> Result<SslContext, ErrorStack> {
     let mut builder = SslContext::builder(SslMethod::tls_client())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
     builder.set_verify(SslVerifyMode::NONE);
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
     builder.set_read_ahead(false);
+    questions.add_to(&mut builder)?;
     let (ciphers, algorithms) = restrict.unzip();
     builder.set_cipher_list(ciphers.unwrap_or(CIPHERS))?;
     if let Some(algorithms) = algorithms {
@@ -211,20 +236,6 @@ fn connect(tls: &mut SslStream<Bounded>) -> Result<(), openssl::ssl::Error> {
     // OpenSSL takes errors that something else left on this thread for those of the handshake.
     drop(ErrorStack::get());
     tls.connect()
-}
-
-fn read(ssl: &openssl::ssl::SslRef) -> Result<Presented, HandshakeFailure> {
-    let chain = ssl
-        .peer_cert_chain()
-        .filter(|chain| !chain.is_empty())
-        .ok_or_else(|| HandshakeFailure::Tls("the server showed no certificate".to_owned()))?;
-    let leaf = &chain[0];
-    Ok(Presented {
-        key_type: KeyType::of(leaf),
-        chain: chain.iter().map(X509Ref::to_der).collect::<Result<_, _>>().map_err(setup_failed)?,
-        ocsp: ssl.ocsp_status().map(<[u8]>::to_vec),
-        version: ssl.version_str(),
-    })
 }
 
 /// Ends the connection as a client that changed its mind: a close_notify, then what the server still sends (session

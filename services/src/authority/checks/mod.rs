@@ -1,6 +1,7 @@
 //! What the authority looks at before it vouches (spec 9): one file per check.
 
 pub mod addresses;
+pub mod answers;
 pub mod chain;
 pub mod crl;
 pub mod distrust;
@@ -9,11 +10,13 @@ pub mod evidence;
 pub mod evidence_cache;
 pub mod fetch;
 pub mod handshake;
+pub mod key_proof;
 pub mod ocsp;
 pub mod owner;
 pub mod pointers;
 pub mod probe;
 pub mod revocation;
+pub mod shown;
 
 pub(crate) fn sha256(octets: &[u8]) -> [u8; 32] {
     let digest = ring::digest::digest(&ring::digest::SHA256, octets);

@@ -9,8 +9,9 @@ use mecai::request::Problem;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-use super::handshake::{HandshakeFailure, Handshaker, Presented};
-use super::{hex, sha256};
+use super::handshake::{HandshakeFailure, Handshaker};
+use super::hex;
+use super::shown::{Others, Shown, Wanted};
 
 /// Why the certificate was not seen at one address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -19,12 +20,9 @@ pub enum ProbeFailure {
     /// No handshake finished.
     #[error(transparent)]
     Handshake(#[from] HandshakeFailure),
-    /// Handshakes finished, with other certificates.
-    #[error("showed {}", hashes(.shown))]
-    OtherCertificate {
-        /// The SHA-256 of each certificate that was shown.
-        shown: Vec<[u8; 32]>,
-    },
+    /// Handshakes finished, and showed other certificates, or the wanted one in a way that does not count.
+    #[error("{0}")]
+    OtherCertificate(Others),
     /// The deadline passed.
     #[error("the handshake did not finish within {} s", .0.as_secs_f32())]
     Timeout(Duration),
@@ -35,8 +33,8 @@ pub enum ProbeFailure {
 pub struct Sighting {
     /// The address.
     pub address: IpAddr,
-    /// What the server showed in the handshake with the wanted certificate, or why there was none.
-    pub result: Result<Presented, ProbeFailure>,
+    /// The wanted certificate as the server showed it, or why it was not seen.
+    pub result: Result<Shown, ProbeFailure>,
 }
 
 /// No address showed the certificate.
@@ -67,7 +65,7 @@ impl NotSeen {
 impl ProbeFailure {
     fn problem(&self) -> Problem {
         match self {
-            Self::OtherCertificate { .. } => Problem::WrongCertificate,
+            Self::OtherCertificate(_) => Problem::WrongCertificate,
             Self::Handshake(HandshakeFailure::Connect(_)) => Problem::ConnectionFailed,
             Self::Handshake(_) | Self::Timeout(_) => Problem::HandshakeFailed,
         }
@@ -89,10 +87,10 @@ impl Prober {
         Self { handshaker, deadline, places: Arc::new(Semaphore::new(places)) }
     }
 
-    /// Probes all `addresses` at once, for the certificate whose SHA-256 is `wanted`.
-    pub async fn probe(&self, addresses: &[IpAddr], port: u16, sni: Option<&str>, wanted: [u8; 32]) -> Vec<Sighting> {
+    /// Probes all `addresses` at once, with the wanted host as SNI unless that is an address.
+    pub async fn probe(&self, addresses: &[IpAddr], wanted: &Wanted<'_>) -> Vec<Sighting> {
         join_all(addresses.iter().map(|&address| async move {
-            let looking = self.look(SocketAddr::new(address, port), sni, wanted);
+            let looking = self.look(SocketAddr::new(address, wanted.port), wanted);
             let result =
                 tokio::time::timeout(self.deadline, looking).await.unwrap_or(Err(ProbeFailure::Timeout(self.deadline)));
             Sighting { address, result }
@@ -100,29 +98,28 @@ impl Prober {
         .await
     }
 
-    /// The default handshake first; if it shows another certificate, one for each other type of key, since a server
-    /// may hold one certificate per type.
-    async fn look(&self, address: SocketAddr, sni: Option<&str>, wanted: [u8; 32]) -> Result<Presented, ProbeFailure> {
+    /// The default handshake first; if it does not show the wanted certificate, one for each other type of key, since a
+    /// server may hold one certificate per type, and an alternate and staged ones for each.
+    async fn look(&self, address: SocketAddr, wanted: &Wanted<'_>) -> Result<Shown, ProbeFailure> {
         let _place = self.places.acquire().await;
+        let sni = wanted.host.parse::<IpAddr>().is_err().then_some(wanted.host);
         let first = self.handshaker.shake(address, sni, None).await?;
-        let mut shown = vec![fingerprint(&first)];
-        if shown[0] == wanted {
-            return Ok(first);
-        }
-        for &key_type in first.key_type.others() {
+        let key_type = first.key_type;
+        let mut others = match wanted.find(first) {
+            Ok(shown) => return Ok(shown),
+            Err(others) => others,
+        };
+        for &key_type in key_type.others() {
             // A server without a certificate of that type refuses the handshake: nothing to report.
             let Ok(presented) = self.handshaker.shake(address, sni, Some(key_type)).await else {
                 continue;
             };
-            let hash = fingerprint(&presented);
-            if hash == wanted {
-                return Ok(presented);
-            }
-            if !shown.contains(&hash) {
-                shown.push(hash);
+            match wanted.find(presented) {
+                Ok(shown) => return Ok(shown),
+                Err(more) => others.add(more),
             }
         }
-        Err(ProbeFailure::OtherCertificate { shown })
+        Err(ProbeFailure::OtherCertificate(others))
     }
 }
 
@@ -130,12 +127,12 @@ impl Prober {
 ///
 /// # Errors
 /// [`NotSeen`] if there is none.
-pub fn seen(sightings: Vec<Sighting>, wanted: [u8; 32]) -> Result<Vec<(IpAddr, Presented)>, NotSeen> {
+pub fn seen(sightings: Vec<Sighting>, wanted: [u8; 32]) -> Result<Vec<(IpAddr, Shown)>, NotSeen> {
     let mut found = Vec::new();
     let mut failures = Vec::new();
     for sighting in sightings {
         match sighting.result {
-            Ok(presented) => found.push((sighting.address, presented)),
+            Ok(shown) => found.push((sighting.address, shown)),
             Err(failure) => failures.push((sighting.address, failure)),
         }
     }
@@ -143,15 +140,6 @@ pub fn seen(sightings: Vec<Sighting>, wanted: [u8; 32]) -> Result<Vec<(IpAddr, P
         return Err(NotSeen { wanted, failures });
     }
     Ok(found)
-}
-
-fn fingerprint(presented: &Presented) -> [u8; 32] {
-    presented.chain.first().map_or([0; 32], |leaf| sha256(leaf))
-}
-
-fn hashes(shown: &[[u8; 32]]) -> String {
-    let words: Vec<String> = shown.iter().map(|hash| hex(hash)).collect();
-    words.join(", ")
 }
 
 fn describe(failures: &[(IpAddr, ProbeFailure)]) -> String {
