@@ -271,6 +271,21 @@ async fn a_broken_answer_is_told_and_takes_nothing_from_the_handshakes_own_certi
     }
 }
 
+/// Whoever has a server's stolen key could show what was staged there.
+#[tokio::test]
+async fn a_staged_certificate_is_not_endorsed_in_a_handshake_on_a_key_that_is_known_as_compromised() {
+    let shop = Shop::new().await;
+    let next = shop.next(Leaf::new([HOST]));
+    let _site = shop.open(&[(Part::Staged, &shop.staging(&next))], "");
+    shop.endorses(&next).await;
+    let status = shop.stand.operator(0).intermediate().status();
+    status.revoke(shop.own.serial(), RevocationReason::KeyCompromise);
+    // Nobody told this authority yet.
+    shop.endorses(&next).await;
+    shop.refuses(shop.own.certificate(), "revoked", &["keyCompromise"]).await;
+    shop.refuses(next.certificate(), "distrusted", &[&key(&shop.own), &hash(&shop.own), "key compromise"]).await;
+}
+
 #[tokio::test]
 async fn a_staged_certificate_on_a_key_that_is_known_as_compromised_is_refused() {
     let shop = Shop::new().await;

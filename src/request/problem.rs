@@ -87,7 +87,7 @@ problems! {
     RootNotListed = 422 "root_not_listed" "The chain's root is not in the authority list";
     /// The authority's own operator owns a part of the chain.
     OwnOperator = 422 "own_operator" "The authority does not vouch for its own operator";
-    /// A certificate, key or operator of the chain is distrusted.
+    /// A certificate, key or operator of the chain, or the key of the handshake, is distrusted.
     Distrusted = 422 "distrusted" "The chain is distrusted";
     /// A certificate of the chain is revoked.
     Revoked = 422 "revoked" "The chain is revoked";

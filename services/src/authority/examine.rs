@@ -32,7 +32,7 @@ pub struct Found {
     pub seen: Seen,
     /// What the revocation check rests on.
     pub evidence: Evidence,
-    /// What of the chain may be distrusted, for a last look before signing.
+    /// What of the chain and the handshakes may be distrusted, for a last look before signing.
     pub subjects: Vec<Subject>,
 }
 
@@ -103,7 +103,8 @@ impl Examiner {
         }
         self.check_end(statement, &sightings)?;
         let (good, chains) = self.verify(host, &sightings)?;
-        let subjects = self.check_owners(&chains)?;
+        let mut subjects = self.check_owners(&chains)?;
+        subjects.extend(handshake_keys(&sightings));
         self.distrust.check(&subjects)?;
         let evidence = self.check_revocation(statement, &chains, &sightings).await?;
         let indices = statement.addresses().enumerate().filter(|(_, address)| good.contains(address));
@@ -234,4 +235,10 @@ impl Examiner {
             tracing::error!(%cause, key = hex(&key), "a compromised key could not be remembered");
         }
     }
+}
+
+/// The keys of the handshakes that showed the certificate: the chain of a staged one does not have them. Whoever stole
+/// such a key could show what was staged beside it.
+fn handshake_keys(sightings: &[(IpAddr, Shown)]) -> impl Iterator<Item = Subject> {
+    sightings.iter().filter_map(|(_, shown)| shown.handshake_key).map(Subject::Key)
 }

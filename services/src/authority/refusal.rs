@@ -102,7 +102,7 @@ pub enum Refusal {
     /// The chain's owners.
     #[error(transparent)]
     Owner(#[from] OwnerFailure),
-    /// Something in the chain is distrusted.
+    /// Something in the chain, or the key of the handshake, is distrusted.
     #[error(transparent)]
     Distrust(#[from] DistrustFailure),
     /// Revoked, or not known.

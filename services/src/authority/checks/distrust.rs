@@ -61,12 +61,12 @@ pub struct Entry {
     pub added: UnixTime,
 }
 
-/// Why a chain is refused.
+/// Why a certificate is refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DistrustFailure {
-    /// Something in it is distrusted.
-    #[error("the {} {} of the chain is distrusted since {}: {}", .0.kind, .0.value, .0.added, .0.reason)]
+    /// Something in its chain is distrusted, or the key of the handshake that showed it.
+    #[error("the {} {} is distrusted since {}: {}", .0.kind, .0.value, .0.added, .0.reason)]
     Distrusted(Entry),
     /// The list cannot be read, so nothing can be vouched for.
     #[error("the distrust list cannot be read: {0}")]
@@ -181,10 +181,7 @@ mod tests {
         for subject in &chain {
             assert!(tool.add(subject, "hacked", UnixTime(1_000)).unwrap());
             let refused = server.check(&chain).unwrap_err();
-            assert_eq!(
-                refused.to_string(),
-                format!("the {subject} of the chain is distrusted since 1970-01-01T00:16:40Z: hacked")
-            );
+            assert_eq!(refused.to_string(), format!("the {subject} is distrusted since 1970-01-01T00:16:40Z: hacked"));
             assert!(tool.remove(subject).unwrap());
             server.check(&chain).unwrap();
         }
