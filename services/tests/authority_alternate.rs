@@ -4,14 +4,18 @@
 
 mod authority_support;
 
+use std::net::TcpListener;
+
 use authority_support::shop::{Shop, VERSIONS, chain, hash, key, private_key};
 use authority_support::{HOST, Stand, hex, now, until};
 use mecai::chain::certificate_digest;
-use mecai::extension::write_alternate;
+use mecai::extension::{ALTERNATE, write_alternate};
 use mecai::store::Part;
 use mecai::time::UnixTime;
 use mecai_services::authority::checks::distrust::{DistrustList, Subject};
 use mecai_services::lab::{CrlBehaviour, Leaf, OcspBehaviour, RevocationReason, Validity};
+use openssl::ssl::{ExtensionContext, Ssl, SslContext, SslFiletype, SslMethod, SslRef, SslStream};
+use openssl::x509::X509Ref;
 
 #[tokio::test]
 async fn an_alternate_on_the_handshakes_key_is_endorsed_in_both_versions() {
@@ -194,6 +198,39 @@ async fn a_broken_answer_is_told_and_takes_nothing_from_the_handshakes_own_certi
         format!("on the key of a certificate that cannot be read, not on the handshake's key {}", key(&shop.own));
     shop.refuses(b"no certificate", "wrong_certificate", &[&words]).await;
     shop.endorses(&shop.own).await;
+}
+
+/// In TLS 1.3 each certificate of the chain has a place for answers.
+#[tokio::test]
+async fn only_the_answer_beside_the_first_certificate_counts() {
+    let shop = Shop::new().await;
+    let second = shop.second(Leaf::new([HOST]));
+    let files = shop.stand.world.write_site("entries", &shop.own).unwrap();
+    for (place, counts) in [(0, true), (1, false)] {
+        let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
+        context.set_certificate_chain_file(&files.chain).unwrap();
+        context.set_private_key_file(&files.key, SslFiletype::PEM).unwrap();
+        let answer = Shop::alternate(&second);
+        let add = move |_: &mut SslRef, _, entry: Option<(usize, &X509Ref)>| {
+            Ok(entry.map(|(index, _)| if index == place { answer.clone() } else { b"\0".to_vec() }))
+        };
+        let messages = ExtensionContext::CLIENT_HELLO | ExtensionContext::TLS1_3_CERTIFICATE;
+        context.add_custom_ext(ALTERNATE, messages, add, |_: &mut SslRef, _, _: &[u8], _| Ok(())).unwrap();
+        let context = context.build();
+        let listener = TcpListener::bind(shop.port.address()).unwrap();
+        let server = std::thread::spawn(move || {
+            // Further handshakes, for certificates on other types of key, meet no server.
+            let (stream, _) = listener.accept().unwrap();
+            SslStream::new(Ssl::new(&context).unwrap(), stream).unwrap().accept().unwrap();
+        });
+        if counts {
+            shop.endorses(&second).await;
+        } else {
+            let words = "the answer about the alternate certificate cannot be used";
+            shop.refuses(second.certificate(), "wrong_certificate", &[words]).await;
+        }
+        server.join().unwrap();
+    }
 }
 
 /// The journal has the refusal with its words, and the endorsement of the alternate octet for octet.

@@ -7,14 +7,15 @@ mod authority_support;
 use std::process::Command;
 
 use authority_support::shop::{Shop, VERSIONS, hash, key, private_key, prove, staged};
-use authority_support::{HOST, hex, now};
+use authority_support::{Ask, HOST, IP, hex, ip, now};
 use mecai::chain::{certificate_digest, spki_hash};
 use mecai::extension::write_staged;
 use mecai::key_proof::Claim;
 use mecai::store::Part;
 use mecai::time::UnixTime;
 use mecai_services::authority::checks::distrust::{DistrustList, Subject};
-use mecai_services::lab::{Issued, Leaf, RevocationReason, Validity};
+use mecai_services::authority::checks::key_proof::{self, Expected};
+use mecai_services::lab::{Issued, Leaf, Port, RevocationReason, Validity};
 
 const P256: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 const P384: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
@@ -203,7 +204,38 @@ async fn one_good_key_proof_among_many_is_enough_and_else_the_one_that_got_furth
     shop.endorses(&next).await;
 }
 
-/// As much as an extension holds, beside an alternate in TLS 1.3, which has more room than the ServerHello.
+#[tokio::test]
+async fn a_key_proof_counts_from_its_first_to_its_last_second() {
+    let shop = Shop::new().await;
+    let next = shop.next(Leaf::new([HOST]));
+    let claim = shop.claim(&next);
+    let proof = prove(&next, &claim);
+    let (first, last) = (claim.not_before.0, claim.not_after.0);
+    for (now, counts) in [(first - 1, false), (first, true), (last, true), (last + 1, false)] {
+        let expected =
+            Expected { host: claim.host, port: claim.port, handshake_key: claim.handshake_key, now: UnixTime(now) };
+        let result = key_proof::check(&proof, next.certificate(), &expected);
+        assert_eq!(result.is_ok(), counts, "{now}: {result:?}");
+    }
+}
+
+/// While the machines of a site change over one after another.
+#[tokio::test]
+async fn a_certificate_may_be_in_use_at_one_address_and_staged_at_another() {
+    let shop = Shop::new().await;
+    let next = shop.next(Leaf::new([HOST]));
+    let second = ip("127.10.0.2");
+    shop.stand.world.dns().set(HOST, &[ip(IP), second]);
+    let port = Port::hold_exact((second, shop.port.address().port()).into()).unwrap();
+    let _site = shop.open(&[(Part::Staged, &shop.staging(&next))], "");
+    let _other = shop.stand.site_at(&port, &[&next], "");
+    let ask = Ask { addresses: vec![ip(IP), second], ..Ask::new(port.address().port(), next.certificate()) };
+    assert_eq!(shop.authority.ask(&ask).await.endorsed(&ask, &shop.key).0, [true, true]);
+    let ask = Ask { certificate: certificate_digest(shop.own.certificate()), ..ask };
+    assert_eq!(shop.authority.ask(&ask).await.endorsed(&ask, &shop.key).0, [true, false]);
+}
+
+/// As much as an extension holds.
 #[tokio::test]
 async fn the_longest_answer_is_read_in_both_versions() {
     let shop = Shop::new().await;

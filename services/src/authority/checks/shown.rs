@@ -254,3 +254,59 @@ fn owned(chain: Vectors<'_>) -> Vec<Vec<u8>> {
 fn words(key: &Option<Sha256>) -> String {
     key.map_or_else(|| "of a certificate that cannot be read".to_owned(), |hash| hex(&hash))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use mecai::extension::{write_alternate, write_staged};
+
+    use super::*;
+    use crate::authority::checks::answers::Answers;
+
+    /// A handshake whose own certificate is none, as OpenSSL and this crate may disagree on what one is.
+    fn presented(chain: &[&[u8]], answers: Answers) -> Presented {
+        let chain = chain.iter().map(|der| der.to_vec()).collect();
+        Presented { chain, ocsp: None, answers, version: "TLSv1.3", key_type: KeyType::Other }
+    }
+
+    fn wanted(certificate: &[u8]) -> Wanted<'static> {
+        Wanted { certificate: sha256(certificate), host: "www.shop.example", port: 443, now: UnixTime(0) }
+    }
+
+    #[test]
+    fn two_certificates_that_cannot_be_read_are_not_on_one_key() {
+        let alternate = write_alternate(&[b"alternate"], &[]);
+        let staged = write_staged(&[(&[b"alternate"], b"key proof")]);
+        let others = wanted(b"alternate").find(presented(&[b"own"], Answers { alternate, staged })).unwrap_err();
+        let causes = [NotCounted::OtherKey { key: None, handshake: None }, NotCounted::HandshakeKey];
+        assert_eq!(others.not_counted, causes);
+    }
+
+    #[test]
+    fn a_server_that_stages_thousands_does_not_fill_the_sentence() {
+        let certificates: Vec<[u8; 2]> = (0_u16..5_000).map(u16::to_be_bytes).collect();
+        let chains: Vec<[&[u8]; 1]> = certificates.iter().map(|certificate| [certificate.as_slice()]).collect();
+        let entries: Vec<(&[&[u8]], &[u8])> = chains.iter().map(|chain| (chain.as_slice(), &b"p"[..])).collect();
+        let answers = Answers { staged: write_staged(&entries), ..Answers::default() };
+        assert!(answers.staged.is_some());
+        let mut others = wanted(b"wanted").find(presented(&[b"own"], answers.clone())).unwrap_err();
+        others.add(wanted(b"wanted").find(presented(&[b"other"], answers)).unwrap_err());
+        assert_eq!((others.shown.len(), others.not_counted.len()), (NAMED_MAX, 0));
+    }
+
+    #[test]
+    fn what_several_handshakes_showed_is_told_once() {
+        let answers = Answers { alternate: Some(Vec::new()), ..Answers::default() };
+        let look = |own: &[u8]| wanted(b"wanted").find(presented(&[own], answers.clone())).unwrap_err();
+        let mut others = look(b"own");
+        others.add(look(b"own"));
+        others.add(look(b"other"));
+        let sentence = format!(
+            "the answer about the alternate certificate cannot be used: the answer of 0 octets breaks off or is wrong at \
+             octet 0; showed {}, {}",
+            hex(&sha256(b"own")),
+            hex(&sha256(b"other"))
+        );
+        assert_eq!(others.to_string(), sentence);
+    }
+}
