@@ -9,7 +9,7 @@ use std::process::Command;
 use authority_support::shop::{Shop, VERSIONS, hash, key, private_key, prove, staged};
 use authority_support::{Ask, HOST, IP, hex, ip, now};
 use mecai::chain::{certificate_digest, spki_hash};
-use mecai::extension::write_staged;
+use mecai::extension::{write_alternate, write_staged};
 use mecai::key_proof::Claim;
 use mecai::store::Part;
 use mecai::time::UnixTime;
@@ -249,6 +249,28 @@ async fn the_longest_answer_is_read_in_both_versions() {
         let _site = shop.open(&[(Part::Staged, &answer)], &format!("ssl_protocols {version};"));
         shop.endorses(&next).await;
         shop.endorses(&shop.own).await;
+    }
+}
+
+/// The extensions of a message have 65,535 octets in all.
+#[tokio::test]
+async fn a_server_whose_answers_do_not_fit_keeps_what_it_has_in_use() {
+    let shop = Shop::new().await;
+    let other = shop.stand.operator(0).issue(&Leaf::new([HOST]).key(private_key(RSA))).unwrap();
+    let next = shop.next(Leaf::new([HOST]));
+    let proof = prove(&next, &shop.claim(&next));
+    let alternate = write_alternate(&[other.certificate(), &[1; 8_000]], &[]).unwrap();
+    let staging = write_staged(&[(&[&[1; 60_000]], &proof)]).unwrap();
+    for version in VERSIONS {
+        let answers: [(Part, &[u8]); 2] = [(Part::Alternate, &alternate), (Part::Staged, &staging)];
+        let _site = shop.open_with(&[&other, &shop.own], &answers, &format!("ssl_protocols {version};"));
+        shop.endorses(&shop.own).await;
+        shop.endorses(&other).await;
+        let words = [
+            "a handshake that asks for alternate and staged certificates does not finish: ",
+            "internal error; showed ",
+        ];
+        shop.refuses(next.certificate(), "wrong_certificate", &words).await;
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the authority asks a server for besides the handshake's own certificate, and what the server answers (spec 5):
 //! its alternate, and staged certificates.
 //!
-//! Both are asked in every handshake. A server that does not know an extension passes it over (RFC 8446, section 4.2),
-//! so there is no second try without them.
+//! A server that does not know an extension passes it over (RFC 8446, section 4.2). One whose answers are longer than
+//! its handshake has room for breaks off, so that it is asked again without questions.
 
 use mecai::extension::{ALTERNATE, STAGED};
 use openssl::error::ErrorStack;

@@ -75,10 +75,8 @@ pub enum HandshakeFailure {
 
 /// Makes handshakes; one of these serves all probes.
 pub struct Handshaker {
-    any: SslContext,
-    rsa: SslContext,
-    ecdsa: SslContext,
-    eddsa: SslContext,
+    asking: Contexts,
+    silent: Contexts,
     questions: Questions,
     connect_deadline: Duration,
     max_octets: usize,
@@ -92,16 +90,9 @@ impl Handshaker {
     /// OpenSSL's, when it cannot set up a context.
     pub fn new(connect_deadline: Duration, max_octets: usize) -> Result<Self, ErrorStack> {
         let questions = Questions::new()?;
-        let context = |restrict| context(questions, restrict);
         Ok(Self {
-            any: context(None)?,
-            rsa: context(Some((
-                "aRSA:!kRSA:!PSK:!SRP",
-                "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pss_pss_sha256:\
-                 rsa_pss_pss_sha384:rsa_pss_pss_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512",
-            )))?,
-            ecdsa: context(Some(("aECDSA", "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512")))?,
-            eddsa: context(Some(("aECDSA", "ed25519:ed448")))?,
+            asking: Contexts::new(Some(questions))?,
+            silent: Contexts::new(None)?,
             questions,
             connect_deadline,
             max_octets,
@@ -109,7 +100,7 @@ impl Handshaker {
     }
 
     /// Connects to `address` and finishes a handshake with `sni`; `wanted` restricts it to certificates with that type
-    /// of key. The caller sets the deadline; when this future is dropped, the connection is closed.
+    /// of key, `asks` says whether the server is asked for further certificates. The caller sets the deadline; when this future is dropped, the connection is closed.
     ///
     /// # Errors
     /// [`HandshakeFailure`].
@@ -118,15 +109,11 @@ impl Handshaker {
         address: SocketAddr,
         sni: Option<&str>,
         wanted: Option<KeyType>,
+        asks: bool,
     ) -> Result<Presented, HandshakeFailure> {
         let stream = self.connect(address).await?;
-        let context = match wanted {
-            None | Some(KeyType::Other) => &self.any,
-            Some(KeyType::Rsa) => &self.rsa,
-            Some(KeyType::Ecdsa) => &self.ecdsa,
-            Some(KeyType::Eddsa) => &self.eddsa,
-        };
-        let mut tls = self.start(context, stream, sni).map_err(setup_failed)?;
+        let contexts = if asks { &self.asking } else { &self.silent };
+        let mut tls = self.start(contexts.of(wanted), stream, sni).map_err(setup_failed)?;
         while let Err(error) = connect(&mut tls) {
             let waited = match error.code() {
                 ErrorCode::WANT_READ => tls.get_ref().stream.readable().await,
@@ -217,13 +204,48 @@ impl KeyType {
     }
 }
 
-fn context(questions: Questions, restrict: Option<(&str, &str)>) -> Result<SslContext, ErrorStack> {
+/// One for each type of key, since the type follows from what the client offers.
+struct Contexts {
+    any: SslContext,
+    rsa: SslContext,
+    ecdsa: SslContext,
+    eddsa: SslContext,
+}
+
+impl Contexts {
+    fn new(questions: Option<Questions>) -> Result<Self, ErrorStack> {
+        let context = |restrict| context(questions, restrict);
+        Ok(Self {
+            any: context(None)?,
+            rsa: context(Some((
+                "aRSA:!kRSA:!PSK:!SRP",
+                "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pss_pss_sha256:\
+                 rsa_pss_pss_sha384:rsa_pss_pss_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512",
+            )))?,
+            ecdsa: context(Some(("aECDSA", "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512")))?,
+            eddsa: context(Some(("aECDSA", "ed25519:ed448")))?,
+        })
+    }
+
+    fn of(&self, key_type: Option<KeyType>) -> &SslContext {
+        match key_type {
+            None | Some(KeyType::Other) => &self.any,
+            Some(KeyType::Rsa) => &self.rsa,
+            Some(KeyType::Ecdsa) => &self.ecdsa,
+            Some(KeyType::Eddsa) => &self.eddsa,
+        }
+    }
+}
+
+fn context(questions: Option<Questions>, restrict: Option<(&str, &str)>) -> Result<SslContext, ErrorStack> {
     let mut builder = SslContext::builder(SslMethod::tls_client())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
     builder.set_verify(SslVerifyMode::NONE);
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
     builder.set_read_ahead(false);
-    questions.add_to(&mut builder)?;
+    if let Some(questions) = questions {
+        questions.add_to(&mut builder)?;
+    }
     let (ciphers, algorithms) = restrict.unzip();
     builder.set_cipher_list(ciphers.unwrap_or(CIPHERS))?;
     if let Some(algorithms) = algorithms {

@@ -9,9 +9,9 @@ use mecai::request::Problem;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-use super::handshake::{HandshakeFailure, Handshaker};
+use super::handshake::{HandshakeFailure, Handshaker, Presented};
 use super::hex;
-use super::shown::{Others, Shown, Wanted};
+use super::shown::{NotCounted, Others, Shown, Wanted};
 
 /// Why the certificate was not seen at one address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -103,15 +103,16 @@ impl Prober {
     async fn look(&self, address: SocketAddr, wanted: &Wanted<'_>) -> Result<Shown, ProbeFailure> {
         let _place = self.places.acquire().await;
         let sni = wanted.host.parse::<IpAddr>().is_err().then_some(wanted.host);
-        let first = self.handshaker.shake(address, sni, None).await?;
-        let key_type = first.key_type;
+        let (first, broken) = self.first(address, sni).await?;
+        let (asks, key_type) = (broken.is_none(), first.key_type);
         let mut others = match wanted.find(first) {
             Ok(shown) => return Ok(shown),
             Err(others) => others,
         };
+        others.not_counted.extend(broken);
         for &key_type in key_type.others() {
             // A server without a certificate of that type refuses the handshake: nothing to report.
-            let Ok(presented) = self.handshaker.shake(address, sni, Some(key_type)).await else {
+            let Ok(presented) = self.handshaker.shake(address, sni, Some(key_type), asks).await else {
                 continue;
             };
             match wanted.find(presented) {
@@ -120,6 +121,23 @@ impl Prober {
             }
         }
         Err(ProbeFailure::OtherCertificate(others))
+    }
+
+    /// The default handshake, with questions or else without them: a server that cannot put its answers into a handshake
+    /// must not lose the vouchers of the certificate that it has in use. Says why the one with questions broke off.
+    async fn first(
+        &self,
+        address: SocketAddr,
+        sni: Option<&str>,
+    ) -> Result<(Presented, Option<NotCounted>), HandshakeFailure> {
+        match self.handshaker.shake(address, sni, None, true).await {
+            Ok(presented) => Ok((presented, None)),
+            Err(HandshakeFailure::Tls(cause)) => match self.handshaker.shake(address, sni, None, false).await {
+                Ok(presented) => Ok((presented, Some(NotCounted::Questions(cause)))),
+                Err(_) => Err(HandshakeFailure::Tls(cause)),
+            },
+            Err(failure) => Err(failure),
+        }
     }
 }
 

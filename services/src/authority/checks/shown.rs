@@ -67,6 +67,9 @@ pub struct Others {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NotCounted {
+    /// Only a handshake without questions finished.
+    #[error("a handshake that asks for alternate and staged certificates does not finish: {0}")]
+    Questions(String),
     /// An answer does not follow its syntax or is too large.
     #[error("the answer about the {way} certificate cannot be used: {cause}")]
     Answer {
