@@ -55,6 +55,12 @@ pub fn verify(
 }
 
 impl<'a> Offered<'a> {
+    /// Its bundles in DER, possibly none.
+    #[must_use]
+    pub fn bundles(&self) -> Vectors<'a> {
+        self.bundles
+    }
+
     /// Reads the answer to `mecai_alternate`, of a handshake on `handshake_key`.
     ///
     /// # Errors

@@ -4,7 +4,11 @@
 
 use std::time::{Duration, Instant};
 
+use mecai::chain::certificate_digest;
+use mecai::extension::{write_alternate, write_bundles};
+use mecai::store::Part;
 use mecai::time::UnixTime;
+use mecai_services::lab::{Issued, Leaf};
 use serde_json::json;
 
 mod cli_support;
@@ -150,8 +154,8 @@ fn answers_that_do_not_decode() {
     let world = World::new(12);
     let certificate = world.certificate(HOST);
     let bundle = world.bundle(&Claim::of(&certificate), &ALL_BUT_THE_OWNER);
-    let good = mecai::extension::write_bundles(&[&bundle]).unwrap();
-    let damaged = mecai::extension::write_bundles(&[&bundle[..bundle.len() - 1]]).unwrap();
+    let good = write_bundles(&[&bundle]).unwrap();
+    let damaged = write_bundles(&[&bundle[..bundle.len() - 1]]).unwrap();
     for (answer, code, sentence) in [
         (&good[..good.len() - 1], "answer_malformed", "breaks off or is wrong at octet 0"),
         (&damaged[..], "malformed", "not readable"),
@@ -185,9 +189,9 @@ fn the_address_is_compared_as_configured() {
     let world = World::new(12);
     let certificate = world.certificate(HOST);
     let bundle = world.bundle(&Claim::of(&certificate), &ALL_BUT_THE_OWNER);
-    let answer = mecai::extension::write_bundles(&[&bundle]);
+    let answer = write_bundles(&[&bundle]).unwrap();
     // Everybody saw it at 127.0.0.1.
-    let server = Server::start_at("127.0.0.2", &world, &certificate, answer.as_deref(), &[]);
+    let server = Server::start_at("127.0.0.2", &world, &certificate, &[(Part::Vouchers, &answer)], &[]);
     Said::by(&mut world.check(&server)).ended(0).says(&["note    address_not_seen"]);
     let said = Said::by(world.check(&server).args(["--addresses", "require"])).ended(4);
     said.says(&["code    address_not_seen (61)", "at 127.0.0.2"]);
@@ -312,4 +316,39 @@ fn wrong_usage() {
     ] {
         Said::by(mecai().args(arguments)).ended(2);
     }
+}
+
+/// A server that nobody vouches for, with an alternate on its key by operator `b`, for this host.
+fn with_alternate(world: &World, host: &str) -> (Issued, Server) {
+    let own = world.certificate(HOST);
+    let alternate = world.certificate_by(1, &Leaf::new([host]).key(own.key_pem()));
+    let bundle = world.bundle(&Claim::of(&alternate), &ALL_BUT_THE_OWNER[1..]);
+    let chain: Vec<&[u8]> = alternate.chain().iter().map(Vec::as_slice).collect();
+    let answer = write_alternate(&chain, &[&bundle]).unwrap();
+    let server = Server::start_at("127.0.0.1", world, &own, &[(Part::Alternate, &answer)], &[]);
+    (alternate, server)
+}
+
+#[test]
+fn an_alternate_is_told_and_used_where_the_servers_own_certificate_fails() {
+    let world = World::new(12);
+    let (alternate, server) = with_alternate(&world, HOST);
+    for version in ["1.2", "1.3"] {
+        let said = Said::by(world.check(&server).args(["--min-tls", version, "--max-tls", version])).ended(0);
+        said.says(&["vouchers: none sent", "1 bundle, trusted", "operator-b", "accepted: vouched for by"]);
+        said.says(&["; the alternate is used, as the server's own certificate fails: no_voucher: ", "report  kept"]);
+    }
+    let said = Said::by(world.check(&server).arg("--json")).ended(0).json();
+    assert_eq!(said["alternate"]["owners"], json!(["operator-b"]));
+    let shown = &said["alternate"]["chain"][0]["sha256"];
+    assert_eq!(*shown, data_encoding::HEXLOWER.encode(&certificate_digest(alternate.certificate())));
+}
+
+#[test]
+fn an_alternate_for_another_name_is_told_and_not_used() {
+    let world = World::new(12);
+    let (_, server) = with_alternate(&world, "www.other.example");
+    let said = Said::by(&mut world.check(&server)).ended(5);
+    said.says(&["NOT usable: the alternate is not for www.shop.example", "refused: the server sent no vouchers"]);
+    said.says(&["; the alternate fails, too: alternate_wrong_name: ", "code    no_voucher"]);
 }

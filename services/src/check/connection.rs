@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mecai::extension::VOUCHERS;
+use mecai::extension::{ALTERNATE, VOUCHERS};
 use openssl::error::ErrorStack;
 use openssl::ssl::{
     ExtensionContext, HandshakeError, Ssl, SslAlert, SslContext, SslContextBuilder, SslMethod, SslStream,
@@ -45,10 +45,12 @@ pub(super) struct Shown {
     pub(super) chain: Vec<X509>,
     /// The certificates as served.
     pub(super) served: Vec<X509>,
-    /// Why the chain did not verify.
-    pub(super) chain_problem: Option<String>,
+    /// What OpenSSL's verification said.
+    pub(super) result: X509VerifyResult,
     /// The answer to `mecai_vouchers`.
-    pub(super) answer: Option<Vec<u8>>,
+    pub(super) vouchers: Option<Vec<u8>>,
+    /// The answer to `mecai_alternate`.
+    pub(super) alternate: Option<Vec<u8>>,
 }
 
 /// Why there was no handshake.
@@ -71,8 +73,8 @@ pub(super) enum ConnectError {
 /// Connects, finishes a handshake, and goes away.
 pub(super) fn look(target: &Target, way: &Way<'_>) -> Result<Shown, ConnectError> {
     let deadline = Instant::now() + way.timeout;
-    let answer = Arc::new(Mutex::new(None));
-    let context = context(way, &answer)?;
+    let (vouchers, alternate) = (Answer::default(), Answer::default());
+    let context = context(way, &vouchers, &alternate)?;
     let stream = connect(target, way.via, deadline)?;
     let peer = stream.peer;
     let mut ssl = Ssl::new(&context)?;
@@ -85,12 +87,12 @@ pub(super) fn look(target: &Target, way: &Way<'_>) -> Result<Shown, ConnectError
     }
     let timeout = way.timeout;
     let stream = ssl.connect(stream).map_err(|error| handshake_error(peer, timeout, error))?;
-    Ok(shown(&stream, peer, take(&answer)))
+    Ok(shown(&stream, peer, take(&vouchers), take(&alternate)))
 }
 
 type Answer = Arc<Mutex<Option<Vec<u8>>>>;
 
-fn context(way: &Way<'_>, answer: &Answer) -> Result<SslContext, ConnectError> {
+fn context(way: &Way<'_>, vouchers: &Answer, alternate: &Answer) -> Result<SslContext, ConnectError> {
     let mut builder = SslContext::builder(SslMethod::tls_client())?;
     builder.set_min_proto_version(Some(way.min_tls.version()))?;
     builder.set_max_proto_version(Some(way.max_tls.version()))?;
@@ -102,18 +104,20 @@ fn context(way: &Way<'_>, answer: &Answer) -> Result<SslContext, ConnectError> {
         }
         None => builder.set_default_verify_paths()?,
     }
-    ask(&mut builder, Arc::clone(answer))?;
+    ask::<VOUCHERS>(&mut builder, Arc::clone(vouchers))?;
+    ask::<ALTERNATE>(&mut builder, Arc::clone(alternate))?;
     Ok(builder.build())
 }
 
-/// Asks for vouchers by an empty extension (spec section 5), and keeps the answer.
-fn ask(builder: &mut SslContextBuilder, answer: Answer) -> Result<(), ErrorStack> {
+/// Asks by an empty extension (spec section 5), and keeps the answer. The crate keeps callbacks by their type, so each
+/// extension has callbacks of its own.
+fn ask<const NUMBER: u16>(builder: &mut SslContextBuilder, answer: Answer) -> Result<(), ErrorStack> {
     let places = ExtensionContext::CLIENT_HELLO
         | ExtensionContext::TLS1_2_SERVER_HELLO
         | ExtensionContext::TLS1_3_CERTIFICATE
         | ExtensionContext::IGNORE_ON_RESUMPTION;
     builder.add_custom_ext(
-        VOUCHERS,
+        NUMBER,
         places,
         |_, _, _| Ok(Some(b"")),
         move |_, _, octets, certificate| match certificate {
@@ -183,7 +187,7 @@ fn reasons(error: &ErrorStack) -> String {
     if reasons.is_empty() { error.to_string() } else { reasons.join(", ") }
 }
 
-fn shown(stream: &SslStream<Timed>, peer: SocketAddr, answer: Option<Vec<u8>>) -> Shown {
+fn shown(stream: &SslStream<Timed>, peer: SocketAddr, vouchers: Option<Vec<u8>>, alternate: Option<Vec<u8>>) -> Shown {
     let ssl = stream.ssl();
     let owned =
         |chain: Option<&StackRef<X509>>| chain.map(|chain| chain.iter().map(|x| x.to_owned()).collect::<Vec<_>>());
@@ -196,8 +200,9 @@ fn shown(stream: &SslStream<Timed>, peer: SocketAddr, answer: Option<Vec<u8>>) -
         cipher: ssl.current_cipher().map(|cipher| cipher.name().to_owned()).unwrap_or_default(),
         chain: if is_trusted { owned(ssl.verified_chain()).unwrap_or_default() } else { served.clone() },
         served,
-        chain_problem: (!is_trusted).then(|| result.error_string().to_owned()),
-        answer,
+        result,
+        vouchers,
+        alternate,
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) struct Findings {
     /// Octets of the answer, none if there was none.
     pub(super) answer: Option<usize>,
     pub(super) bundles: Vec<BundleView>,
+    pub(super) alternate: Option<AlternateView>,
     pub(super) verdict: VerdictView,
     /// What became of the mismatch report, where one is due.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +41,18 @@ pub(super) struct Findings {
     /// Only where it was asked for: who learns the pick knows whom to break into.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pick: Option<Vec<String>>,
+}
+
+/// The second certificate that a server shows.
+#[derive(Serialize)]
+pub(super) struct AlternateView {
+    /// Octets of the answer.
+    pub(super) answer: usize,
+    /// Why it cannot be used, whoever vouches for it.
+    pub(super) problem: Option<String>,
+    pub(super) chain: Vec<CertificateView>,
+    pub(super) owners: Vec<String>,
+    pub(super) bundles: Vec<BundleView>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +100,13 @@ struct NoteView {
     note: &'static str,
     meaning: &'static str,
     advice: &'static str,
+}
+
+impl AlternateView {
+    /// One whose chain is no good.
+    pub(super) fn unusable(answer: usize, problem: String) -> Self {
+        Self { answer, problem: Some(problem), chain: Vec::new(), owners: Vec::new(), bundles: Vec::new() }
+    }
 }
 
 impl CertificateView {
@@ -188,8 +208,9 @@ impl fmt::Display for Findings {
             None => writeln!(f, "vouchers: none sent")?,
             Some(octets) => writeln!(f, "vouchers: {octets} octets, {}", count(self.bundles.len(), "bundle"))?,
         }
-        for (index, bundle) in self.bundles.iter().enumerate() {
-            write!(f, "bundle {}\n{bundle}", index + 1)?;
+        write_bundles(f, &self.bundles)?;
+        if let Some(alternate) = &self.alternate {
+            writeln!(f, "\n{alternate}")?;
         }
         writeln!(f)?;
         if let Some(pick) = &self.pick {
@@ -209,17 +230,36 @@ impl Findings {
             None => writeln!(f, "chain: trusted")?,
             Some(problem) => writeln!(f, "chain: NOT trusted: {problem}")?,
         }
-        let mut lines = table(["CERTIFICATE", "VALID UNTIL", "OPERATOR", "SHA-256"]);
-        for certificate in &self.chain {
-            lines.add_row([
-                certificate.subject.as_str(),
-                &certificate.not_after,
-                certificate.operator.as_deref().unwrap_or(""),
-                &certificate.sha256,
-            ]);
-        }
-        f.write_str(&indented(&lines, "  "))
+        write_certificates(f, &self.chain)
     }
+}
+
+impl fmt::Display for AlternateView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(problem) = &self.problem {
+            return write!(f, "alternate: {} octets, NOT usable: {}", self.answer, plain(problem));
+        }
+        writeln!(f, "alternate: {} octets, {}, trusted", self.answer, count(self.bundles.len(), "bundle"))?;
+        write_certificates(f, &self.chain)?;
+        write_bundles(f, &self.bundles)
+    }
+}
+
+fn write_certificates(f: &mut fmt::Formatter<'_>, certificates: &[CertificateView]) -> fmt::Result {
+    let mut lines = table(["CERTIFICATE", "VALID UNTIL", "OPERATOR", "SHA-256"]);
+    for certificate in certificates {
+        lines.add_row([
+            certificate.subject.as_str(),
+            &certificate.not_after,
+            certificate.operator.as_deref().unwrap_or(""),
+            &certificate.sha256,
+        ]);
+    }
+    f.write_str(&indented(&lines, "  "))
+}
+
+fn write_bundles(f: &mut fmt::Formatter<'_>, bundles: &[BundleView]) -> fmt::Result {
+    bundles.iter().enumerate().try_for_each(|(index, bundle)| write!(f, "bundle {}\n{bundle}", index + 1))
 }
 
 impl fmt::Display for VerdictView {

@@ -16,6 +16,7 @@ use self::target::{Target, Via};
 use crate::exit::Exit;
 use crate::output;
 
+mod alternate;
 mod connection;
 mod findings;
 mod judge;
@@ -98,7 +99,7 @@ pub fn run(options: &Options) -> Exit {
         timeout: options.timeout,
     };
     // The list is read first: the pick is made before any certificate is seen (spec section 7).
-    let judge = Judge::new(settings);
+    let judge = Judge::new(settings, options.ca_file.clone());
     let target = &options.target;
     let shown = match connection::look(target, &way) {
         Ok(shown) => shown,

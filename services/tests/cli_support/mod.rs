@@ -147,7 +147,8 @@ impl World {
             signer: minisign::KeyPair::generate_unencrypted_keypair().unwrap(),
         };
         world.sign_list(&world.list_json(17));
-        std::fs::write(world.path("roots.pem"), world.operators[0].ca.certificate_pem()).unwrap();
+        let roots: String = world.operators.iter().map(|operator| operator.ca.certificate_pem()).collect();
+        std::fs::write(world.path("roots.pem"), roots).unwrap();
         world
     }
 
@@ -181,6 +182,11 @@ impl World {
     /// A certificate of the first operator.
     pub fn certificate(&self, host: &str) -> Issued {
         self.operators[0].ca.issue(&Leaf::new([host])).unwrap()
+    }
+
+    /// A certificate of the operator of this number.
+    pub fn certificate_by(&self, operator: usize, leaf: &Leaf) -> Issued {
+        self.operators[operator].ca.issue(leaf).unwrap()
     }
 
     /// A bundle in which these operators endorse that they saw the certificate at 127.0.0.1.
@@ -265,10 +271,12 @@ impl Server {
 
     /// Shows a certificate, and this answer to the extension.
     pub fn start_answering(world: &World, certificate: &Issued, answer: Option<&[u8]>, more: &[&str]) -> Self {
-        Self::start_at("127.0.0.1", world, certificate, answer, more)
+        let answers: Vec<(Part, &[u8])> = answer.into_iter().map(|answer| (Part::Vouchers, answer)).collect();
+        Self::start_at("127.0.0.1", world, certificate, &answers, more)
     }
 
-    pub fn start_at(ip: &str, world: &World, certificate: &Issued, answer: Option<&[u8]>, more: &[&str]) -> Self {
+    /// Shows a certificate at this address, and these answers.
+    pub fn start_at(ip: &str, world: &World, certificate: &Issued, answers: &[(Part, &[u8])], more: &[&str]) -> Self {
         let port = Port::hold(ip.parse().unwrap()).unwrap();
         let address = port.address();
         let file = |name: &str, text: &str| {
@@ -280,8 +288,8 @@ impl Server {
         command.args(["s_server", "-www", "-accept"]).arg(address.to_string());
         command.arg("-cert").arg(file("cert", &certificate.chain_pem()));
         command.arg("-key").arg(file("key", certificate.key_pem()));
-        if let Some(answer) = answer {
-            command.arg("-serverinfo").arg(file("serverinfo", &serverinfo(&[(Part::Vouchers, answer)]).unwrap()));
+        if !answers.is_empty() {
+            command.arg("-serverinfo").arg(file("serverinfo", &serverinfo(answers).unwrap()));
         }
         command.args(more).env_remove("OPENSSL_CONF");
         let log = world.path(&format!("s_server-{}.log", address.port()));
