@@ -185,7 +185,12 @@ impl Answers {
         }
         in_force.sort_by_key(|staged| staged.host);
         let answer = |staged: &[InForce<'_>]| -> Answer {
-            let staged: Vec<_> = staged.iter().map(|one| (&one.chain[..], one.key_proof)).collect();
+            let mut octets = LIST_LENGTH;
+            let fits = |staged: &&InForce<'_>| {
+                octets += staged.octets();
+                octets <= STAGED_ANSWER_MAX
+            };
+            let staged: Vec<_> = staged.iter().take_while(fits).map(|one| (&one.chain[..], one.key_proof)).collect();
             extension::write_staged(&staged).map(Arc::from)
         };
         let by_host = in_force.chunk_by(|a, b| a.host == b.host);
@@ -201,6 +206,13 @@ struct InForce<'a> {
     key_proof: &'a [u8],
 }
 
+impl InForce<'_> {
+    fn octets(&self) -> usize {
+        let chain = self.chain.iter().map(|der| ELEMENT_LENGTH + der.len()).sum::<usize>();
+        LIST_LENGTH + chain + ELEMENT_LENGTH + self.key_proof.len()
+    }
+}
+
 impl LeftOut {
     fn new(bundle: &StoredBundle, named: bool) -> Self {
         let host = bundle.host().to_owned();
@@ -208,6 +220,8 @@ impl LeftOut {
     }
 }
 
+/// All extensions of a message together have 65,535 octets at most: this leaves room for the two others.
+const STAGED_ANSWER_MAX: usize = 2 * ANSWER_MAX;
 /// Octets of the length before a list, and of the length before each of its elements.
 const LIST_LENGTH: usize = 2;
 const ELEMENT_LENGTH: usize = 2;

@@ -350,6 +350,16 @@ mod answering {
     }
 
     #[test]
+    fn staged_certificates_leave_room_for_what_else_is_asked_for() {
+        let many = vec![full().staged()[0].clone(); 255];
+        let contents = Contents::new(CERTIFICATE, Vec::new(), None, many).unwrap();
+        let answers = Answers::build(&contents, NOW);
+        let answer = answers.get(Part::Staged, None).unwrap();
+        assert!((30_000..=2 * ANSWER_MAX).contains(&answer.len()), "{}", answer.len());
+        assert!(read_staged(answer).unwrap().count() > 100);
+    }
+
+    #[test]
     fn every_part_has_an_extension_of_its_own() {
         assert_eq!(Part::ALL.map(Part::extension), [0xFF4D, 0xFF4E, 0xFF4F]);
         assert_eq!(Part::ALL.map(|part| Part::of(part.extension())), Part::ALL.map(Some));
