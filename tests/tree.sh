@@ -65,6 +65,9 @@ rule 'a configuration key without its row in its guide' \
     "$(undocumented docs/module.md bindings/openssl-plugin/src/config.rs
     undocumented docs/authority.md services/src/authority/config.rs
     undocumented docs/agent.md services/src/agent/config.rs)"
+rule 'a test that docs/security.md names and that is not there' \
+    "$(grep -oE '`[a-z]+(_[a-z]+){4,}`' docs/security.md | tr -d '\`' |
+        while read -r test; do git grep -qE "fn $test\(" -- '*.rs' || echo "$test"; done)"
 rule 'a key of the module without a test in which a program does something else for it' \
     "$(untested bindings/openssl-plugin/src/config.rs bindings/openssl-plugin/tests/programs/keys)"
 
