@@ -15,7 +15,7 @@ SPEC = HERE.parents[1] / "docs" / "spec.md"
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
-THEMES = ("codec", "list", "pick", "verify", "extension", "keyproof", "report")
+THEMES = ("codec", "list", "pick", "verify", "failover", "extension", "keyproof", "report")
 STRUCTURES = ("Statement", "EndorsementBody", "Endorsement", "VoucherBundle", "VoucherRequest", "KeyProof", "StoreFile")
 
 

@@ -117,6 +117,8 @@ def stores():
     leaf = octet_string(signing.sha256(b"\x30\x00"))
     alternate = tlv(0xA0, chain, tlv(der.SEQUENCE, bundle(of=statement(certificate=leaf))))
     staged = tlv(der.SEQUENCE, chain, key_proof(certificate=leaf))
+    short_proof = key_proof(host=tlv(der.UTF8_STRING, b"a"), certificate=octet_string(signing.sha256(b"")))
+    shortest = tlv(der.SEQUENCE, tlv(der.SEQUENCE, octet_string(b"")), short_proof)
     other = statement(certificate=octet_string(CERTIFICATE[::-1]))
     good = store(bundle())
     return [
@@ -126,7 +128,8 @@ def stores():
         ok("with_alternate_without_bundles", store(more=tlv(0xA0, chain, empty))),
         ok("with_staged", store(more=tlv(0xA1, staged))),
         ok("with_everything", store(bundle(), more=alternate + tlv(0xA1, staged * 4))),
-        bad("five_staged", store(more=tlv(0xA1, staged * 5))),
+        ok("staged_of_255", store(more=tlv(0xA1, shortest * 255))),
+        bad("staged_of_256", store(more=tlv(0xA1, shortest * 256))),
         bad("no_staged", store(more=tlv(0xA1))),
         bad("staged_before_alternate", store(more=tlv(0xA1, staged) + alternate)),
         bad("alternate_without_chain", store(more=tlv(0xA0, empty, empty))),

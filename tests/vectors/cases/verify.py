@@ -22,8 +22,10 @@ def outcome(case, tables):
     """What the reference judge says, in the form of `expect`."""
     chains = {name: [bytes.fromhex(one) for one in chain] for name, chain in tables["chains"].items()}
     verdict = judge.judge(case, tables["lists"], chains)
-    if verdict is None:
-        return None
+    return None if verdict is None else told(verdict)
+
+
+def told(verdict):
     return {
         "outcome": verdict.outcome,
         "code": verdict.code,
@@ -36,7 +38,7 @@ def outcome(case, tables):
 
 
 def audit(document):
-    """Every code of section 13 has a case."""
+    """Every code of section 13 has a case; those of an alternate have theirs in failover.json."""
     reached = {case["expect"]["code"] for case in document["cases"] if case["expect"]}
-    for code in document["codes"]:
+    for code in [code for code, number in document["codes"].items() if not 70 <= number < 80]:
         yield f"code {code} has a case", None if code in reached else "none"

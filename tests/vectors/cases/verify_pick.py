@@ -263,6 +263,8 @@ def without_secret():
             now=world.NOW + 1,
         ),
         case_("six_authorities_of_one_operator", short, bundle(TEN[:6]), list="f_has_ten"),
+        case_("six_of_eleven_but_quorum_7", short, bundle("cegijk"), candidates=8, quorum=7),
+        case_("seven_of_eleven_and_quorum_7", accepted("no_secret"), bundle("cegijkl"), candidates=8, quorum=7),
         case_("quorum_1_does_not_help", short, bundle("f"), candidates=2, quorum=1),
         case_("region_is_ignored", accepted("no_secret"), bundle("cegijk"), region="EU"),
         case_(

@@ -15,6 +15,7 @@ from .codes import LIST_LIFETIME_MAX, Refused
 
 TOP = {"version", "sequence", "issued", "expires", "operators"}
 OPERATOR = {"id", "name", "country", "ca_keys", "authorities"}
+CHAIN_MAX = 32
 AUTHORITY = {"public_key", "url", "regions", "valid_from", "valid_until"}
 
 
@@ -98,15 +99,32 @@ def parse(file):
 
 def owners(parsed, chain):
     """The operators that own a part of a verified chain (DER, end entity first, trust anchor last)."""
-    keys = [signing.sha256(certificate_spki(certificate)) for certificate in chain]
-    owner = parsed.ca_keys.get(keys[-1])
-    if owner is None:
+    if not readable(chain) or spki_hash(chain[-1]) not in parsed.ca_keys:
         raise Refused("root_not_listed")
-    found = {owner}
-    for key in reversed(keys[1:]):
-        owner = parsed.ca_keys.get(key, owner)
-        found.add(owner)
-    return found
+    return listed_owners(parsed, chain)
+
+
+def listed_owners(parsed, chain):
+    """Those whose keys are in the chain, whether its anchor is listed or not; of a chain of one, its own."""
+    keys = [spki_hash(certificate) for certificate in chain]
+    return {parsed.ca_keys[key] for key in keys[1:] or keys if key in parsed.ca_keys}
+
+
+def readable(chain):
+    """Whether a verified chain can be read: not too long, and nothing in it is BER but not DER."""
+    if not 1 <= len(chain) <= CHAIN_MAX:
+        return False
+    try:
+        for certificate in chain:
+            der.only(certificate, der.SEQUENCE)
+            certificate_spki(certificate)
+    except (Refused, ValueError):
+        return False
+    return True
+
+
+def spki_hash(certificate):
+    return signing.sha256(certificate_spki(certificate))
 
 
 def certificate_spki(certificate):

@@ -34,6 +34,12 @@ CODES = {
     "suspicious_certificate": 56,
     "peer_unknown": 60,
     "address_not_seen": 61,
+    "alternate_too_large": 70,
+    "alternate_malformed": 71,
+    "alternate_other_key": 72,
+    "alternate_not_trusted": 73,
+    "alternate_wrong_name": 74,
+    "alternate_same_operator": 75,
 }
 
 # Constants of section 1.

@@ -37,12 +37,13 @@ class Verdict:
     reported: bool = False
     remembered: dict | None = None
     promise: structures.Statement | None = None
+    check: int | None = None  # the number of the check that failed
 
 
-class _Refusal(Exception):
-    def __init__(self, code, alarm=False, notes=()):
+class Refusal(Exception):
+    def __init__(self, check, code, alarm=False, notes=()):
         super().__init__(code)
-        self.code, self.alarm, self.notes = code, alarm, set(notes)
+        self.check, self.code, self.alarm, self.notes = check, code, alarm, set(notes)
 
 
 class _Exempt(Exception):
@@ -61,7 +62,7 @@ def judge(case, lists, chains):
         verdict = _checks(case, lists, chains, identities, policy)
     except _Exempt as reason:
         return Verdict("exempt", str(reason), remembered=remembered)
-    except _Refusal as refusal:
+    except Refusal as refusal:
         outcome = "refused"
         must = policy is None or refusal.code in ("chain_not_trusted", "configuration")
         if mode == "observe" and not must:
@@ -69,10 +70,11 @@ def judge(case, lists, chains):
         if mode == "opportunistic" and not must and not _must_vouch(case, identities, remembered):
             outcome = "unvouched"
         reported = refusal.alarm or refusal.code == "address_not_seen"
-        return Verdict(outcome, refusal.code, refusal.alarm, refusal.notes, None, reported, remembered)
+        return Verdict(
+            outcome, refusal.code, refusal.alarm, refusal.notes, None, reported, remembered, check=refusal.check
+        )
     verdict.remembered = remembered
-    if mode == "opportunistic":
-        _remember(verdict, case, identities, remembered)
+    remember(verdict, case, identities)
     return verdict
 
 
@@ -83,32 +85,58 @@ def reference_identities(case):
 
 
 def _checks(case, lists, chains, identities, policy):
-    now, chain = case["now"], chains[case["chain"]]
+    chain = chains[case["chain"]]
     if not case["chain_trusted"]:
-        raise _Refusal("chain_not_trusted")
+        raise Refusal(1, "chain_not_trusted")
     if policy is None:
-        raise _Refusal("configuration")
+        raise Refusal(2, "configuration")
     if case["dane"]:
         raise _Exempt("exempt_dane")
-    anchor = signing.sha256(authority_list.certificate_spki(chain[-1]))
-    if anchor.hex() in policy["local_roots"]:
+    if authority_list.readable(chain) and authority_list.spki_hash(chain[-1]).hex() in policy["local_roots"]:
         raise _Exempt("exempt_local_root")
     if not identities:
-        raise _Refusal("no_reference_identity")
+        raise Refusal(5, "no_reference_identity")
     _exemptions(identities, policy["exempt"])
+    parsed, owners = listed(case, lists, chain)
+    if case["answer"] is None:
+        raise Refusal(11, "no_voucher")
     try:
-        parsed = _list(case, lists)
-        if now > parsed.expires:
-            raise _Refusal("list_expired")
-        if parsed.issued > now + CLOCK_TOLERANCE:
-            raise _Refusal("clock_behind")
-        owners = authority_list.owners(parsed, chain)
-        if case["answer"] is None:
-            raise _Refusal("no_voucher")
         bundles = extension.decode_vouchers(bytes.fromhex(case["answer"]))
     except Refused as reason:
-        raise _Refusal(reason.code) from None
-    return _quorum(case, identities, policy, parsed, owners, chain, bundles)
+        raise Refusal(12, reason.code) from None
+    return vouched(case, identities, parsed, owners, chain, bundles)
+
+
+def listed(case, lists, chain):
+    """Checks 7 to 10: the list and the owners of the chain."""
+    parsed = usable_list(case, lists)
+    try:
+        return parsed, authority_list.owners(parsed, chain)
+    except Refused as reason:
+        raise Refusal(10, reason.code) from None
+
+
+def usable_list(case, lists):
+    """Checks 7 to 9."""
+    now = case["now"]
+    if case["list"] is None:
+        raise Refusal(7, "no_list")
+    stored = lists[case["list"]]
+    try:
+        parsed = authority_list.load(
+            stored["file"].encode(),
+            stored["signatures"],
+            stored["public_keys"],
+            stored["required"],
+            case["lowest_sequence"],
+        )
+    except Refused as reason:
+        raise Refusal(7, reason.code) from None
+    if now > parsed.expires:
+        raise Refusal(8, "list_expired")
+    if parsed.issued > now + CLOCK_TOLERANCE:
+        raise Refusal(9, "clock_behind")
+    return parsed
 
 
 def _exemptions(identities, exempt):
@@ -131,19 +159,6 @@ def _exempt_by(identity, exempt):
     return None
 
 
-def _list(case, lists):
-    if case["list"] is None:
-        raise _Refusal("no_list")
-    stored = lists[case["list"]]
-    return authority_list.load(
-        stored["file"].encode(),
-        stored["signatures"],
-        stored["public_keys"],
-        stored["required"],
-        case["lowest_sequence"],
-    )
-
-
 @dataclass
 class _Judged:
     reached: int
@@ -156,15 +171,15 @@ class _Judged:
         return self.reached == len(FURTHEST)
 
 
-def _quorum(case, identities, policy, parsed, owners, chain, bundles):
-    """Check 13, then 14."""
-    now, notes = case["now"], set()
+def vouched(case, identities, parsed, owners, chain, bundles):
+    """Checks 13 and 14 of a chain, for which those owners count for nothing."""
+    now, policy, notes = case["now"], case["policy"], set()
     judged = [one for bundle in bundles for one in _judge_bundle(bundle, case, identities, parsed, owners, chain)]
     good = [one for one in judged if one.good]
     if case["secret"] is None or not case["machine_id"]:
         notes.add("no_secret")
         free = [operator for operator in parsed.operators if operator.active(now) and operator.id not in owners]
-        needed = len(free) // 2 + 1
+        needed = max(len(free) // 2 + 1, policy["quorum"])
         counted = good
     else:
         name = names.pick_name(case["sni"], identities)
@@ -179,7 +194,7 @@ def _quorum(case, identities, policy, parsed, owners, chain, bundles):
     if len({one.operator for one in counted}) < needed:
         furthest = max(one.reached for one in judged)
         code = "suspicious_certificate" if furthest == len(FURTHEST) else FURTHEST[furthest]
-        raise _Refusal(code, furthest >= PAST_IN_FORCE, notes)
+        raise Refusal(13, code, furthest >= PAST_IN_FORCE, notes)
     return _address(case, policy, counted, notes)
 
 
@@ -235,7 +250,7 @@ def _address(case, policy, counted, notes):
     if case["port"] is None:
         notes.add("port_not_compared")
     if rule == "require" and code:
-        raise _Refusal(code, False, notes)
+        raise Refusal(14, code, False, notes)
     if rule == "note" and code:
         notes.add(code)
     verdict = Verdict("accepted", "accepted", False, notes)
@@ -258,9 +273,10 @@ def _must_vouch(case, identities, remembered):
     return entry is not None
 
 
-def _remember(verdict, case, identities, remembered):
-    promise = verdict.promise
-    if promise is None:
+def remember(verdict, case, identities):
+    """What an accepted verdict changes of the remembered hosts."""
+    promise, remembered = verdict.promise, verdict.remembered
+    if promise is None or case["policy"]["mode"] != "opportunistic":
         return
     host = names.pick_name(case["sni"], identities)
     before = remembered.get(host)

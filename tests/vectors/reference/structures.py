@@ -105,7 +105,7 @@ def decode_store(octets):
                 raise Refused("malformed", "a key proof names another certificate")
             one.finish()
             count += 1
-        if not 1 <= count <= 4:
+        if not 1 <= count <= 255:
             raise Refused("malformed", f"{count} staged certificates")
     reader.finish()
     _admit("StoreFile", octets)
