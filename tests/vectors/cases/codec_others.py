@@ -117,8 +117,8 @@ def stores():
     leaf = octet_string(signing.sha256(b"\x30\x00"))
     alternate = tlv(0xA0, chain, tlv(der.SEQUENCE, bundle(of=statement(certificate=leaf))))
     staged = tlv(der.SEQUENCE, chain, key_proof(certificate=leaf))
-    short_proof = key_proof(host=tlv(der.UTF8_STRING, b"a"), certificate=octet_string(signing.sha256(b"")))
-    shortest = tlv(der.SEQUENCE, tlv(der.SEQUENCE, octet_string(b"")), short_proof)
+    short_proof = key_proof(host=tlv(der.UTF8_STRING, b"a"), certificate=octet_string(signing.sha256(b"x")))
+    shortest = tlv(der.SEQUENCE, tlv(der.SEQUENCE, octet_string(b"x")), short_proof)
     other = statement(certificate=octet_string(CERTIFICATE[::-1]))
     good = store(bundle())
     return [
@@ -135,6 +135,10 @@ def stores():
         bad("alternate_without_chain", store(more=tlv(0xA0, empty, empty))),
         ok("alternate_of_one", store(more=tlv(0xA0, tlv(der.SEQUENCE, octet_string(b"x")), empty))),
         ok("alternate_of_ten", store(more=tlv(0xA0, tlv(der.SEQUENCE, octet_string(b"x") * 10), empty))),
+        bad(
+            "alternate_with_a_certificate_of_no_octets",
+            store(more=tlv(0xA0, tlv(der.SEQUENCE, octet_string(b"")), empty)),
+        ),
         bad("alternate_of_eleven", store(more=tlv(0xA0, tlv(der.SEQUENCE, octet_string(b"x") * 11), empty))),
         bad("chain_of_the_alternate_is_another", store(more=tlv(0xA0, chain, tlv(der.SEQUENCE, bundle())))),
         bad("key_proof_of_another_chain", store(more=tlv(0xA1, tlv(der.SEQUENCE, chain, key_proof())))),

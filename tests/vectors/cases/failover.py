@@ -30,16 +30,13 @@ def outcome(case, tables):
     found = failover.outcome(case, tables["lists"], chains)
     if found is None:
         return None
-    return verify.told(found.verdict) | {
-        "alternate": found.alternate,
-        "cause": found.cause,
-        "reported_as": found.reported_as,
-    }
+    failover_told = {"alternate": found.alternate, "cause": found.cause, "reported_as": found.reported_as}
+    return verify.told(found.verdict) | {"failover": failover_told}
 
 
 def audit(document):
     """Every code of an alternate has a case; an alternate that is not for the name says so."""
-    reached = {case["expect"]["alternate"] for case in document["cases"] if case["expect"]}
+    reached = {case["expect"]["failover"]["alternate"] for case in document["cases"] if case["expect"]}
     for code in sorted(OF_THE_ALTERNATE):
         yield f"code {code} has a case", None if code in reached else "none"
     unnamed = [case["name"] for case in document["cases"] if not _is_named(case, document["chains"])]
@@ -49,7 +46,7 @@ def audit(document):
 def _is_named(case, chains):
     """Whether the first certificate of a chain that was looked at has a reference identity among its names."""
     failover, identities = case["failover"], judge.reference_identities(case)
-    if not case["expect"] or not case["expect"]["alternate"] or not failover["chain"]:
+    if not case["expect"] or not case["expect"]["failover"]["alternate"] or not failover["chain"]:
         return True
     certificate = bytes.fromhex(chains[failover["chain"]][0])
     found = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName)

@@ -115,10 +115,11 @@ def case(name, expect, alternate=None, *, own=(), spec="8 failover", **differs):
 def used(cause, *notes, alarm=False, **after):
     """Accepted with the alternate; `cause` is why the server's own certificate failed."""
     verdict = verify_build.accepted(*notes, reported=True, **after)
-    return verdict | {"alarm": alarm, "alternate": "accepted", "cause": cause, "reported_as": cause}
+    return verdict | {"alarm": alarm, "failover": {"alternate": "accepted", "cause": cause, "reported_as": cause}}
 
 
 def kept(verdict, alternate=None):
     """The verdict on the server's own certificate stays; `alternate` is the code of one that was looked at."""
-    reported_as = verdict["code"] if verdict["reported"] else None
-    return verdict | {"alternate": alternate, "cause": None, "reported_as": reported_as}
+    code = "address_not_seen" if verdict["code"] == "accepted" else verdict["code"]
+    reported_as = code if verdict["reported"] else None
+    return verdict | {"failover": {"alternate": alternate, "cause": None, "reported_as": reported_as}}

@@ -40,9 +40,11 @@ def local():
             "chain_not_trusted",
             policy=None,
             no_trusted_root=True,
-            assumption="without a readable configuration nothing was asked for",
         ),
         connection("no_reference_identity", "no_reference_identity", **nobody),
+        connection(
+            "no_reference_identity_and_own_without_a_trusted_root", "chain_not_trusted", no_trusted_root=True, **nobody
+        ),
         connection("no_list", "no_list", list=None),
         connection("list_malformed", "list_malformed", list="without_expires"),
         connection("list_unsigned", "list_unsigned", list="unsigned"),

@@ -80,7 +80,6 @@ def keys():
 
 def verification():
     named = offer(vouch("fd", "k-other-name"), served=CHAINS["k-other-name"][:2], verification="wrong_name")
-    nobody = {"reference_identities": [], "sni": None}
     return [
         fails("refused", "alternate_not_trusted", offer(good(), verification="refused")),
         fails("without_a_trusted_root", "alternate_not_trusted", offer(good(), verification="no_trusted_root")),
@@ -91,14 +90,6 @@ def verification():
             no_trusted_root=True,
         ),
         fails("for_another_name", "alternate_wrong_name", named),
-        case(
-            "alternate_for_no_name_as_there_is_none",
-            kept(refused("chain_not_trusted"), "alternate_wrong_name"),
-            named,
-            no_trusted_root=True,
-            assumption="without a reference identity check 5 fails",
-            **nobody,
-        ),
     ]
 
 

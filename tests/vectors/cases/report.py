@@ -69,7 +69,11 @@ def cases():
         case("peer_unknown", usual(('"192.0.2.0/24"', "null")), peer=None),
         case("port_unknown", usual(("443", "null")), port=None),
         case("region", usual(('"region":null', '"region":"EU"')), region="EU"),
-        case("accepted_at_another_address", usual(("suspicious_certificate", "accepted")), verdict_code="accepted"),
+        case(
+            "accepted_at_another_address",
+            usual(("suspicious_certificate", "address_not_seen")),
+            verdict_code="address_not_seen",
+        ),
         case(
             "no_answer",
             usual((bundles, "[]"), ("suspicious_certificate", "no_voucher")),

@@ -25,9 +25,9 @@ def outcome(case, lists, chains):
     own = judge.judge(case, lists, chains)
     if own is None:
         return None
-    if not _is_due(case, own, chains[case["chain"]]):
-        return _kept(own, None)
     identities = judge.reference_identities(case)
+    if not identities or not _is_due(case, own, chains[case["chain"]]):
+        return _kept(own, None)
     try:
         verdict = _checks(case, identities, lists, chains)
     except judge.Refusal as refusal:
@@ -40,7 +40,8 @@ def outcome(case, lists, chains):
 
 
 def _kept(own, alternate):
-    return Outcome(own, alternate, None, own.code if own.reported else None)
+    code = "address_not_seen" if own.outcome == "accepted" else own.code
+    return Outcome(own, alternate, None, code if own.reported else None)
 
 
 def _is_due(case, own, chain):

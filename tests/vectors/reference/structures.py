@@ -206,8 +206,8 @@ def _chain(reader):
     chain = []
     while not inner.empty():
         chain.append(inner.element(der.OCTET_STRING))
-    if not 1 <= len(chain) <= 10:
-        raise Refused("malformed", f"a chain of {len(chain)}")
+    if not 1 <= len(chain) <= 10 or not all(chain):
+        raise Refused("malformed", f"a chain of {len(chain)}, or a certificate of no octets")
     return hashlib.sha256(chain[0]).digest()
 
 

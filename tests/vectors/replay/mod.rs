@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 mod codec;
 mod extension;
+mod failover;
 mod key_proof;
 mod list;
 mod pick;

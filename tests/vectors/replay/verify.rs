@@ -15,24 +15,26 @@ use mecai::verdict::{Code, Outcome, Verdict};
 use mecai::verify::{Client, Handshake, OwnVerification, verify};
 use serde::Deserialize;
 
+use super::failover::{Given, Own, Told};
 use super::list::ListTable;
 use super::{Hex, load, run};
 
+/// A file of handshakes: verify.json, or failover.json, whose cases have an alternate besides.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(super) struct File {
     #[serde(rename = "format")]
     _format: String,
     codes: BTreeMap<String, u32>,
     lists: BTreeMap<String, ListTable>,
-    chains: BTreeMap<String, Vec<Hex>>,
-    cases: Vec<Case>,
+    pub(super) chains: BTreeMap<String, Vec<Hex>>,
+    pub(super) cases: Vec<Case>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
+pub(super) struct Case {
+    pub(super) name: String,
     #[serde(rename = "spec")]
     _spec: String,
     #[serde(rename = "assumption")]
@@ -52,7 +54,8 @@ struct Case {
     remembered: BTreeMap<String, Remembered>,
     answer: Option<Hex>,
     policy: Option<PolicyCase>,
-    expect: Option<Expect>,
+    pub(super) failover: Option<Given>,
+    pub(super) expect: Option<Expect>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -76,7 +79,7 @@ struct PolicyCase {
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-struct Expect {
+pub(super) struct Expect {
     outcome: String,
     code: String,
     alarm: bool,
@@ -84,6 +87,7 @@ struct Expect {
     good_until: Option<u64>,
     reported: bool,
     remembered: BTreeMap<String, Remembered>,
+    failover: Option<Told>,
 }
 
 #[test]
@@ -93,48 +97,56 @@ fn every_handshake_gets_its_verdict() {
         &file.cases,
         |case| &case.name,
         |case| {
-            let judged = judge(&file, case);
-            assert_eq!(judged, case.expect);
+            assert!(case.failover.is_none());
+            assert_eq!(judge(&file, case), case.expect);
         },
     );
 }
 
 #[test]
 fn codes_have_the_numbers_of_the_spec() {
-    let file: File = load("verify.json");
     let ours: BTreeMap<String, u32> = Code::ALL.iter().map(|code| (code.to_string(), code.number())).collect();
-    assert_eq!(ours, file.codes);
+    for name in ["verify.json", "failover.json"] {
+        let file: File = load(name);
+        assert_eq!(ours, file.codes);
+    }
 }
 
 #[test]
 fn every_code_has_a_vector() {
-    let file: File = load("verify.json");
-    let covered: Vec<&str> = file.cases.iter().filter_map(|case| Some(case.expect.as_ref()?.code.as_str())).collect();
+    let [handshakes, alternates]: [File; 2] = ["verify.json", "failover.json"].map(load);
+    let of_own = handshakes.cases.iter().filter_map(|case| Some(case.expect.as_ref()?.code.as_str()));
+    let of_alternate = alternates.cases.iter().filter_map(|case| case.expect.as_ref()?.failover.as_ref()?.alternate());
+    let covered: Vec<&str> = of_own.chain(of_alternate).collect();
     let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !covered.contains(&code.as_str())).collect();
     assert!(missing.is_empty(), "no vector expects {missing:?}");
 }
 
 /// None in mode `off`, where nothing is judged.
-fn judge(file: &File, case: &Case) -> Option<Expect> {
+pub(super) fn judge(file: &File, case: &Case) -> Option<Expect> {
+    let given = case.failover.as_ref();
     let policy = match &case.policy {
-        Some(given) => policy(given)?,
+        Some(stated) => policy(stated, given.is_some_and(|given| given.asked))?,
         None if case.chain_trusted => {
-            return Some(told(&Verdict::configuration("a test".to_owned()), case.remembered.clone()));
+            return Some(told(case, &Verdict::configuration("a test".to_owned()), case.remembered.clone()));
         }
-        None => Policy::default(),
+        // Nothing was asked for.
+        None => Policy { failover: false, ..Policy::default() },
     };
     let list = match &case.list {
         None => Err(ListError::Missing("a test".to_owned())),
         Some(name) => file.lists[name].read(case.lowest_sequence),
     };
-    let chain = Chain::from_der(file.chains[&case.chain].iter().map(|der| der.0.as_slice())).unwrap();
+    let chain = Chain::from_der(file.chains[&case.chain].iter().map(|der| der.0.as_slice()));
     let secret = case.secret.as_ref().zip(case.machine_id.as_ref());
     let secret = secret.map(|(secret, id)| PickSecret::new(secret.0.as_slice().try_into().unwrap(), id));
     let references: Vec<Reference<'_>> = case.reference_identities.iter().map(|text| Reference::parse(text)).collect();
-    let own = match (case.chain_trusted, case.dane) {
-        (false, _) => OwnVerification::Refused,
-        (true, true) => OwnVerification::Dane,
-        (true, false) => OwnVerification::Accepted(&chain),
+    let own = match &chain {
+        _ if !case.chain_trusted && given.is_some_and(|given| given.no_trusted_root) => OwnVerification::NoTrustedRoot,
+        _ if !case.chain_trusted => OwnVerification::Refused,
+        _ if case.dane => OwnVerification::Dane,
+        Ok(chain) => OwnVerification::Accepted(chain),
+        Err(error) => OwnVerification::Unreadable(*error),
     };
     let mut handshake = Handshake {
         own,
@@ -151,12 +163,16 @@ fn judge(file: &File, case: &Case) -> Option<Expect> {
         handshake.remembered = memory.state.remembered(&name.to_string(), handshake.now).is_remembered();
     }
     let client = Client { policy: &policy, list: list.as_ref(), secret: secret.as_ref() };
-    let verdict = verify(&client, &handshake);
+    let mut verdict = verify(&client, &handshake);
+    if let Some(given) = given {
+        let own = Own { leaf: &file.chains[&case.chain][0].0, verdict };
+        verdict = given.judge(file, &client, &handshake, own);
+    }
     let stay = verdict.admission().and_then(|admission| admission.stay.as_ref());
     if let Some(stay) = stay.filter(|_| policy.mode == Mode::Opportunistic) {
         memory.state.remember(stay, handshake.now).unwrap();
     }
-    Some(told(&verdict, memory.hosts(case.now)))
+    Some(told(case, &verdict, memory.hosts(case.now)))
 }
 
 /// A client's state directory with the hosts that a case begins with.
@@ -201,7 +217,7 @@ impl Memory {
     }
 }
 
-fn told(verdict: &Verdict, remembered: BTreeMap<String, Remembered>) -> Expect {
+fn told(case: &Case, verdict: &Verdict, remembered: BTreeMap<String, Remembered>) -> Expect {
     let mut notes: Vec<String> = verdict.notes().iter().map(|note| note.as_str().to_owned()).collect();
     notes.sort();
     assert_eq!(verdict.outcome() == Outcome::Accepted, verdict.code() == Code::Accepted);
@@ -213,10 +229,11 @@ fn told(verdict: &Verdict, remembered: BTreeMap<String, Remembered>) -> Expect {
         good_until: verdict.admission().map(|admission| admission.until.0),
         reported: verdict.report().is_some(),
         remembered,
+        failover: case.failover.is_some().then(|| Told::by(verdict)),
     }
 }
 
-fn policy(case: &PolicyCase) -> Option<Policy> {
+fn policy(case: &PolicyCase, failover: bool) -> Option<Policy> {
     let mode = match case.mode.as_str() {
         "require" => Mode::Require,
         "opportunistic" => Mode::Opportunistic,
@@ -237,7 +254,7 @@ fn policy(case: &PolicyCase) -> Option<Policy> {
         addresses,
         exempt: case.exempt.iter().map(|text| text.parse().unwrap()).collect(),
         local_roots: case.local_roots.iter().map(|hash| hash.0.as_slice().try_into().unwrap()).collect(),
-        failover: true,
+        failover,
     })
 }
 
