@@ -7,6 +7,8 @@ from reference.extension import u16, vector
 A, B, C = b"\xaa", b"\xbb\xbb", b"\xcc" * 3
 TORN = {"code": "answer_malformed"}
 LARGE = {"code": "answer_too_large"}
+ALTERNATE_TORN = {"code": "alternate_malformed"}
+ALTERNATE_LARGE = {"code": "alternate_too_large"}
 
 
 def document():
@@ -17,7 +19,8 @@ def outcome(case, tables):
     try:
         return DECODERS[case["extension"]](bytes.fromhex(case["octets"]))
     except Refused as refused:
-        return {"code": refused.code}
+        of_alternate = case["extension"] == "0xff4e"
+        return {"code": refused.code.replace("answer_", "alternate_") if of_alternate else refused.code}
 
 
 def _hexed(octets):
@@ -94,16 +97,16 @@ def alternates():
         good("without_bundles", chain + u16(0), [A, B], []),
         good("two_bundles", chain + vector(vector(A), vector(C)), [A, B], [A, C]),
         good("of_16384_octets", vector(vector(large)) + u16(0), [large], []),
-        one("of_16385_octets", vector(vector(large + b"\0")) + u16(0), LARGE),
-        one("empty", b"", TORN),
-        one("without_chain", u16(0) + vector(vector(C)), TORN),
-        one("empty_certificate", vector(u16(0)) + u16(0), TORN),
-        one("empty_bundle", chain + vector(u16(0)), TORN),
-        one("bundles_missing", chain, TORN),
-        one("bundles_length_cut", chain + b"\0", TORN),
-        one("trailing_octet", chain + u16(0) + b"\0", TORN),
-        one("certificate_over_its_end", u16(4) + u16(3) + b"\xaa\xaa" + u16(0), TORN),
-        one("is_an_answer_of_vouchers", vector(vector(A)), TORN),
+        one("of_16385_octets", vector(vector(large + b"\0")) + u16(0), ALTERNATE_LARGE),
+        one("empty", b"", ALTERNATE_TORN),
+        one("without_chain", u16(0) + vector(vector(C)), ALTERNATE_TORN),
+        one("empty_certificate", vector(u16(0)) + u16(0), ALTERNATE_TORN),
+        one("empty_bundle", chain + vector(u16(0)), ALTERNATE_TORN),
+        one("bundles_missing", chain, ALTERNATE_TORN),
+        one("bundles_length_cut", chain + b"\0", ALTERNATE_TORN),
+        one("trailing_octet", chain + u16(0) + b"\0", ALTERNATE_TORN),
+        one("certificate_over_its_end", u16(4) + u16(3) + b"\xaa\xaa" + u16(0), ALTERNATE_TORN),
+        one("is_an_answer_of_vouchers", vector(vector(A)), ALTERNATE_TORN),
     ]
 
 

@@ -26,6 +26,12 @@ def chain():
             own=[bundle("fd")],
             no_trusted_root=True,
         ),
+        case(
+            "own_without_a_trusted_root_with_an_answer_that_is_malformed",
+            used("chain_not_trusted"),
+            answer="",
+            no_trusted_root=True,
+        ),
         connection("own_refused_otherwise", "chain_not_trusted", chain_trusted=False),
         connection("own_refused_otherwise_with_vouchers", "chain_not_trusted", own=[bundle("fd")], chain_trusted=False),
     ]

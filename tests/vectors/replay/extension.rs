@@ -2,7 +2,7 @@ use mecai::extension::{
     ALTERNATE, AnswerError, CANDIDATES, STAGED, VOUCHERS, Vectors, read_alternate, read_bundles, read_candidates,
     read_staged, write_alternate, write_bundles, write_candidates, write_staged,
 };
-use mecai::verdict::Cause;
+use mecai::verdict::{AlternateCause, Cause, Code};
 use serde::Deserialize;
 
 use super::{File, Hex, load, run};
@@ -62,7 +62,11 @@ fn every_extension_is_read_or_refused() {
 type Read = (Expect, Option<Vec<u8>>);
 
 fn refused(error: AnswerError) -> Read {
-    (Expect { code: Some(Cause::Answer(error).code().to_string()), ..Expect::default() }, None)
+    told(Cause::Answer(error).code())
+}
+
+fn told(code: Code) -> Read {
+    (Expect { code: Some(code.to_string()), ..Expect::default() }, None)
 }
 
 fn all(vectors: Vectors<'_>) -> Vec<Hex> {
@@ -82,6 +86,7 @@ fn bundles(octets: &[u8]) -> Read {
 }
 
 fn alternate(octets: &[u8]) -> Read {
+    let refused = |error| told(AlternateCause::Answer(error).code());
     read_alternate(octets).map_or_else(refused, |alternate| {
         let (chain, bundles) = (all(alternate.chain), all(alternate.bundles));
         let written = write_alternate(&slices(&chain), &slices(&bundles)).unwrap();

@@ -53,7 +53,9 @@ impl Given {
         let read = Offered::read(&answer.0, spki(leaf).unwrap());
         let validated = read.and_then(|offered| Ok((offered, self.validate(file)?)));
         let alternate = validated.as_ref().map(|(offered, chain)| (offered, chain)).map_err(Clone::clone);
-        verify(client, handshake, verdict, alternate)
+        let judged = verify(client, handshake, verdict, alternate);
+        assert!(judged.failover().is_some(), "an alternate that is due has its say");
+        judged
     }
 
     /// What the program's own verification says of the alternate.
