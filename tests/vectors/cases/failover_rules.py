@@ -292,10 +292,9 @@ def promises():
 
 def alarms():
     seen = {"own": [bundle("f")]}
-    kept_mark = "the alarm mark of the first certificate's verdict stays"
     suspicious = "suspicious_certificate"
     return [
-        case("alarm_stays_where_the_alternate_is_accepted", used(suspicious, alarm=True), assumption=kept_mark, **seen),
+        case("alarm_stays_where_the_alternate_is_accepted", used(suspicious, alarm=True), **seen),
         case(
             "alarm_stays_where_the_alternate_fails",
             kept(refused(suspicious, alarm=True), "alternate_not_trusted"),
@@ -312,7 +311,6 @@ def alarms():
             "alternate_that_misses_the_quorum_is_no_alarm",
             kept(refused("no_voucher"), "wrong_host"),
             offer(vouch("fd", host="mail.shop.example")),
-            assumption="the mark is that of the verdict that stays",
         ),
         case(
             "report_has_the_cause_though_the_address_was_not_seen",
