@@ -72,8 +72,10 @@ impl<'a> Offered<'a> {
             return Err(AlternateCause::Chain(ChainError::Length(count)));
         }
         let chain: Vec<&[u8]> = alternate.chain.collect();
-        let key = chain.first().and_then(|leaf| chain::spki(leaf));
-        let key = key.ok_or(AlternateCause::Chain(ChainError::NotACertificate(0)))?;
+        if let Some(place) = chain.iter().position(|der| chain::spki(der).is_none()) {
+            return Err(AlternateCause::Chain(ChainError::NotACertificate(place)));
+        }
+        let key = chain.first().and_then(|leaf| chain::spki(leaf)).unwrap_or_default();
         if key != handshake_key {
             let (alternate, handshake) = (octets::sha256(&[key]), octets::sha256(&[handshake_key]));
             return Err(AlternateCause::OtherKey { alternate, handshake });

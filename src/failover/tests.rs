@@ -19,7 +19,7 @@ fn offered(chain: &[&[u8]]) -> Result<usize, Code> {
 
 #[test]
 fn an_alternate_is_on_the_key_of_the_handshake() {
-    assert_eq!(offered(&[&certificate(KEY), b"issuer"]), Ok(2));
+    assert_eq!(offered(&[&certificate(KEY), &certificate(OTHER_KEY)]), Ok(2));
     assert_eq!(offered(&[&certificate(OTHER_KEY)]), Err(Code::AlternateOtherKey));
 }
 
@@ -29,6 +29,7 @@ fn an_alternate_that_cannot_be_read_has_its_code() {
     assert_eq!(offered(&[&leaf[..]; CHAIN_MAX]), Ok(CHAIN_MAX));
     assert_eq!(offered(&[&leaf[..]; 100]), Err(Code::AlternateMalformed), "a chain of 100 certificates");
     assert_eq!(offered(&[b"no certificate"]), Err(Code::AlternateMalformed));
+    assert_eq!(offered(&[&leaf, b"no certificate"]), Err(Code::AlternateMalformed));
     let answer = extension::write_alternate(&[&leaf], &[]).unwrap();
     let code = |octets: &[u8]| Offered::read(octets, KEY).unwrap_err().code();
     for end in 0..answer.len() {

@@ -7,7 +7,7 @@ use std::ptr;
 use mecai::chain::Chain;
 use mecai::failover::Offered;
 use mecai::host::Reference;
-use mecai::verdict::AlternateCause;
+use mecai::verdict::{AlternateCause, Cause};
 
 use crate::certificates::Certificates;
 use crate::openssl::{
@@ -91,7 +91,8 @@ impl<'c> Validated<'c> {
                 return Err(AlternateCause::NotTrusted(reason.to_owned()));
             }
             let verified = Certificates::of(crypto, crypto.X509_STORE_CTX_get0_chain(context)).ok_or_else(no_memory)?;
-            let chain = Chain::from_der(verified.iter()).map_err(AlternateCause::Chain)?;
+            let unreadable = |error| AlternateCause::Rules(Cause::ChainUnreadable(error));
+            let chain = Chain::from_der(verified.iter()).map_err(unreadable)?;
             Ok(Self { verification, chain })
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mecai::chain::{Chain, ChainError};
 use mecai::failover::Offered;
-use mecai::verdict::AlternateCause;
+use mecai::verdict::{AlternateCause, Cause};
 use openssl::error::ErrorStack;
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
@@ -102,5 +102,6 @@ fn is_of_name(result: X509VerifyResult) -> bool {
 fn digests(chain: &[X509]) -> Result<Chain, AlternateCause> {
     let ders = chain.iter().map(|certificate| certificate.to_der()).collect::<Result<Vec<_>, _>>();
     let ders = ders.map_err(|error| AlternateCause::NotTrusted(error.to_string()))?;
-    Chain::from_der(ders.iter().map(Vec::as_slice)).map_err(AlternateCause::Chain)
+    let unreadable = |error| AlternateCause::Rules(Cause::ChainUnreadable(error));
+    Chain::from_der(ders.iter().map(Vec::as_slice)).map_err(unreadable)
 }

@@ -54,7 +54,7 @@ def forms():
             "first_certificate_with_a_trailing_octet", "alternate_malformed", offer(good(), served=[end_entity + b"\0"])
         ),
         fails("first_certificate_in_ber", "alternate_malformed", offer(good(), served=[long_length(end_entity), sub])),
-        does("second_certificate_is_octets", offer(good(), served=[end_entity, b"\x30\x00"])),
+        fails("second_certificate_is_octets", "alternate_malformed", offer(good(), served=[end_entity, b"\x30\x00"])),
     ]
 
 
@@ -101,7 +101,9 @@ def lists():
 
     z = offer(good("z"), chain="z")
     long = offer(good("k-of-33"), chain="k-of-33")
-    ber = offer(good("k-in-ber"), chain="k-in-ber")
+    # The program has the CA certificate in BER among its own; one that is served is not even offered.
+    ber = offer(good("k-in-ber"), chain="k-in-ber", served=CHAINS["k-in-ber"][:1])
+    served_ber = offer(good("k-in-ber"), chain="k-in-ber")
     return [
         unusable("no_list", list=None),
         unusable("list_malformed", list="without_expires"),
@@ -114,6 +116,7 @@ def lists():
         fails("root_not_listed_but_local", "root_not_listed", z, local_roots=[root("z root")]),
         fails("verified_chain_of_33", "root_not_listed", long),
         fails("verified_chain_in_ber", "root_not_listed", ber),
+        fails("served_chain_in_ber", "alternate_malformed", served_ber),
     ]
 
 

@@ -62,7 +62,7 @@ def _checks(case, identities, lists, chains):
         served, bundles = extension.decode_alternate(bytes.fromhex(failover["answer"]))
         if len(served) > CHAIN_MAX:
             raise Refused("answer_malformed", f"a chain of {len(served)}")
-        key = _spki(served[0])
+        key, *_ = [_spki(certificate) for certificate in served]
     except Refused as reason:
         too_large = reason.code == "answer_too_large"
         raise judge.Refusal(
