@@ -47,10 +47,24 @@ impl Daemon {
 
     /// The processes that answer: the children of the first one, or that one itself.
     pub(crate) fn workers(&self) -> Vec<u32> {
+        let children = self.children();
+        if children.is_empty() { vec![self.child.id()] } else { children }
+    }
+
+    /// Waits for the children of the first process: its port answers before they are there.
+    fn with_workers(self, count: usize) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.children().len() < count {
+            assert!(Instant::now() < deadline, "{}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self
+    }
+
+    fn children(&self) -> Vec<u32> {
         let own = self.child.id();
         let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
-        let children: Vec<u32> = children.split_whitespace().map(|child| child.parse().unwrap()).collect();
-        if children.is_empty() { vec![own] } else { children }
+        children.split_whitespace().map(|child| child.parse().unwrap()).collect()
     }
 
     /// Waits until the server has said this.

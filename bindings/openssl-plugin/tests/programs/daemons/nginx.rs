@@ -21,7 +21,7 @@ pub(crate) fn nginx_with_workers(
     config: Option<&str>,
 ) -> Daemon {
     let (command, directory, port) = command(world, name, workers, servers);
-    Daemon::start(command, directory, port, config)
+    Daemon::start(command, directory, port, config).with_workers(workers)
 }
 
 /// The same with one worker and under strace, which writes to the file `trace`.
