@@ -3,17 +3,22 @@
 use std::path::Path;
 
 use mecai::Sha256;
-use mecai::chain::certificate_digest;
+use mecai::chain::{certificate_digest, spki_hash};
 use mecai::time::UnixTime;
+use rustls_pki_types::{CertificateDer, ServerName};
 use x509_parser::pem::Pem;
 
 use super::trouble::Trouble;
 
 /// What the agent needs to know of a server's own certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Certificate {
+    /// It and those that the server sends with it, in DER.
+    pub(super) chain: Vec<Vec<u8>>,
     /// SHA-256 of its DER.
     pub(super) digest: Sha256,
+    /// The SPKI hash of its key.
+    pub(super) key: Sha256,
     /// The last second of its validity.
     pub(super) not_after: UnixTime,
 }
@@ -31,17 +36,44 @@ impl Certificate {
         Self::from_pem(&octets).map_err(trouble)
     }
 
+    /// Whether it is for this host: by its subjectAltName only, as clients see it (RFC 9525).
+    pub(super) fn names(&self, host: &str) -> bool {
+        let Some(first) = self.chain.first() else { return false };
+        let der = CertificateDer::from(first.as_slice());
+        let Ok(name) = ServerName::try_from(host) else { return false };
+        webpki::EndEntityCert::try_from(&der).is_ok_and(|leaf| leaf.verify_is_valid_for_subject_name(&name).is_ok())
+    }
+
+    /// The hosts that it does not name.
+    pub(super) fn missing<'h>(&self, hosts: impl IntoIterator<Item = &'h String>) -> Vec<&'h str> {
+        hosts.into_iter().map(String::as_str).filter(|host| !self.names(host)).collect()
+    }
+
     fn from_pem(octets: &[u8]) -> Result<Self, String> {
-        let first = Pem::iter_from_buffer(octets)
-            .find(|pem| pem.as_ref().map_or(true, |pem| pem.label == "CERTIFICATE"))
-            .ok_or("there is no certificate in the file")?
-            .map_err(|cause| format!("it is not PEM: {cause}"))?;
-        let certificate = first.parse_x509().map_err(|cause| format!("the first certificate is none: {cause}"))?;
-        if certificate.is_ca() {
-            return Err("the first certificate is that of a CA: the server's own must come first".to_owned());
+        let mut chain = Vec::new();
+        let mut not_after = None;
+        for pem in Pem::iter_from_buffer(octets) {
+            let pem = pem.map_err(|cause| format!("it is not PEM: {cause}"))?;
+            if pem.label != "CERTIFICATE" {
+                continue;
+            }
+            let number = chain.len() + 1;
+            let certificate =
+                pem.parse_x509().map_err(|cause| format!("the certificate in place {number} is none: {cause}"))?;
+            if not_after.is_none() {
+                if certificate.is_ca() {
+                    return Err("the first certificate is that of a CA: the server's own must come first".to_owned());
+                }
+                not_after = Some(u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0));
+            }
+            chain.push(pem.contents);
         }
-        let not_after = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
-        Ok(Self { digest: certificate_digest(&first.contents), not_after: UnixTime(not_after) })
+        let (Some(first), Some(not_after)) = (chain.first(), not_after) else {
+            return Err("there is no certificate in the file".to_owned());
+        };
+        let digest = certificate_digest(first);
+        let key = spki_hash(first).ok_or("the first certificate has no key where a certificate has it")?;
+        Ok(Self { chain, digest, key, not_after: UnixTime(not_after) })
     }
 }
 
@@ -61,16 +93,30 @@ mod tests {
         let chain = format!("{}{}{}", key.serialize_pem(), leaf.pem(), ca.pem());
         let read = Certificate::from_pem(chain.as_bytes()).unwrap();
         assert_eq!(read.digest, certificate_digest(leaf.der()));
+        assert_eq!(read.chain, [leaf.der().to_vec(), ca.der().to_vec()]);
+        assert_eq!(Some(read.key), spki_hash(ca.der()), "they share their key");
         assert_eq!(read.not_after, "4096-01-01T00:00:00Z".parse().unwrap());
 
         for (text, expected) in [
             (format!("{}{}", ca.pem(), leaf.pem()), "that of a CA"),
             (key.serialize_pem(), "there is no certificate"),
             (leaf.pem()[..200].to_owned(), "it is not PEM"),
-            (leaf.pem().replace("MII", "AAA"), "the first certificate is none"),
+            (leaf.pem().replace("MII", "AAA"), "the certificate in place 1 is none"),
         ] {
             let problem = Certificate::from_pem(text.as_bytes()).unwrap_err();
             assert!(problem.contains(expected), "{problem}");
         }
+    }
+
+    #[test]
+    fn hosts_are_looked_for_among_its_names() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let names = ["www.shop.example", "*.wild.example", "192.0.2.7", "2001:db8::7"].map(str::to_owned);
+        let leaf = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+        let read = Certificate::from_pem(leaf.pem().as_bytes()).unwrap();
+        let hosts = ["www.shop.example", "a.wild.example", "192.0.2.7", "2001:db8::7"].map(str::to_owned);
+        assert_eq!(read.missing(&hosts), [] as [&str; 0]);
+        let hosts = ["shop.example", "a.b.wild.example", "wild.example", "192.0.2.8", "2001:db8::8"].map(str::to_owned);
+        assert_eq!(read.missing(&hosts), hosts.each_ref().map(String::as_str));
     }
 }

@@ -79,6 +79,13 @@ pub struct Site {
     pub protocol: Protocol,
     /// The certificate chain that the server shows, PEM, its own certificate first. It is read again when it changes.
     pub certificate: PathBuf,
+    /// The chain of a second certificate, from another operator, on the same key as `certificate`, PEM. Clients go over
+    /// to it when the first one's operator fails. It is read again when it changes. Default: none.
+    #[serde(default)]
+    pub alternate: Option<PathBuf>,
+    /// The private key of `certificate`, PEM. Only `csr` and `stage` read it. Default: none.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
     /// The addresses of the hosts, at most 16. Default: those that the resolvers say at each round.
     #[serde(default)]
     pub addresses: Vec<IpAddr>,
@@ -120,8 +127,7 @@ impl Config {
     }
 
     fn make_absolute(&mut self, directory: &Path) {
-        let of_sites =
-            self.sites.iter_mut().flat_map(|site| [Some(&mut site.certificate), site.serverinfo.as_mut()]).flatten();
+        let of_sites = self.sites.iter_mut().flat_map(Site::files).flatten();
         let own = [&mut self.authorities, &mut self.store, &mut self.ca_file];
         for file in own.into_iter().chain(&mut self.copies).chain(self.state.as_mut()).chain(of_sites) {
             *file = directory.join(&*file);
@@ -158,14 +164,20 @@ impl Config {
         }
         let mut places = HashMap::new();
         let mut files: HashMap<&Path, &Path> = HashMap::new();
+        let mut alternates = HashMap::new();
+        let mut keys = HashMap::new();
         for site in &self.sites {
             site.check()?;
-            let places_of_site = site.hosts.iter().flat_map(|host| site.ports.iter().map(move |port| (host, *port)));
-            for (host, port) in places_of_site {
+            for (host, port) in site.places() {
                 if places.insert((host, port, &site.certificate), ()).is_some() {
                     let file = site.certificate.display();
                     return Err(("hosts", format!("{host} port {port} stands there twice with {file}")));
                 }
+            }
+            // One store file, and so one alternate, for a certificate.
+            same_for_all(&mut alternates, "alternate", site, site.alternate.as_ref())?;
+            if let Some(key) = &site.key {
+                same_for_all(&mut keys, "key", site, Some(key))?;
             }
             let Some(file) = &site.serverinfo else { continue };
             if files.insert(file, &site.certificate).is_some_and(|other| other != site.certificate) {
@@ -176,10 +188,35 @@ impl Config {
     }
 }
 
+/// Several sites with one certificate have one value of this key.
+fn same_for_all<'s>(
+    values: &mut HashMap<&'s Path, Option<&'s PathBuf>>,
+    key: &'static str,
+    site: &'s Site,
+    value: Option<&'s PathBuf>,
+) -> Result<(), Wrong> {
+    let before = *values.entry(&site.certificate).or_insert(value);
+    if before == value {
+        return Ok(());
+    }
+    let [before, value] = [before, value].map(|file| file.map_or("none".to_owned(), |file| file.display().to_string()));
+    Err((key, format!("{value} and {before} are given for one certificate, {}", site.certificate.display())))
+}
+
 /// A key, and what is wrong with its value.
 type Wrong = (&'static str, String);
 
 impl Site {
+    /// Each host with each port.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.hosts.iter().flat_map(|host| self.ports.iter().map(move |port| (host.as_str(), *port)))
+    }
+
+    fn files(&mut self) -> [Option<&mut PathBuf>; 4] {
+        let Self { certificate, alternate, key, serverinfo, .. } = self;
+        [Some(certificate), alternate.as_mut(), key.as_mut(), serverinfo.as_mut()]
+    }
+
     fn check(&self) -> Result<(), Wrong> {
         if self.hosts.is_empty() {
             return Err(("hosts", "a [[site]] has no hosts".to_owned()));
@@ -196,6 +233,9 @@ impl Site {
         }
         if let Some(days) = self.stay.filter(|days| *days > STAY_MAX) {
             return Err(("stay", format!("{days} is not 0 to {STAY_MAX} days")));
+        }
+        if self.alternate.as_ref() == Some(&self.certificate) {
+            return Err(("alternate", format!("{} is the certificate itself", self.certificate.display())));
         }
         if self.reload.is_some() && self.serverinfo.is_none() {
             return Err(("reload", "it runs when serverinfo has changed, and there is no serverinfo".to_owned()));
@@ -287,6 +327,17 @@ mod tests {
                 "",
                 format!("{}{}", site("serverinfo = \"/s\"\n"), site("serverinfo = \"/s\"\n").replace("shop", "other")),
                 "DIR/agent.toml: serverinfo: /s is given for two certificates",
+            ),
+            ("", site("alternate = \"shop.pem\""), "DIR/agent.toml: alternate: DIR/shop.pem is the certificate itself"),
+            (
+                "",
+                format!("{}{}", site("alternate = \"b.pem\"\n"), site("ports = [1]")),
+                "DIR/agent.toml: alternate: none and DIR/b.pem are given for one certificate, DIR/shop.pem",
+            ),
+            (
+                "",
+                format!("{}{}", site("key = \"a.key\"\n"), site("ports = [1]\nkey = \"b.key\"")),
+                "DIR/agent.toml: key: DIR/b.key and DIR/a.key are given for one certificate, DIR/shop.pem",
             ),
             ("", site(&format!("addresses = [{}]", "\"192.0.2.1\",".repeat(17))), "DIR/agent.toml: addresses: 17 are"),
         ] {

@@ -1,6 +1,7 @@
 //! Everything that the agent knows while it runs, and the steps by which it goes on.
 
-use std::collections::btree_map::Entry;
+mod plan;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -17,14 +18,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::certificate::Certificate;
 use super::client::Client;
 use super::clock::now;
-use super::config::{Config, Site};
+use super::config::Config;
 use super::hook::{Hooks, Job};
 use super::list;
 use super::queue::Queue;
 use super::round::Round;
-use super::shelf::{self, Shelf};
+use super::shelves::Shelves;
 use super::status::Status;
-use super::target::{Due, Key, OWN_OPERATOR, Target, Timing, Wish};
+use super::sweep::sweep;
+use super::target::{Due, Key, OWN_OPERATOR, Target, Timing};
 use super::trouble::Trouble;
 use super::watch::Watched;
 use crate::authority::checks::dns::{Dns, DnsFailure};
@@ -61,7 +63,9 @@ pub(super) struct Engine {
     pub(super) timing: Timing,
     pub(super) list: Watched<AuthorityList>,
     pub(super) certificates: BTreeMap<PathBuf, Watched<Certificate>>,
-    pub(super) shelves: BTreeMap<Sha256, Shelf>,
+    pub(super) shelves: Shelves,
+    /// Why the alternate beside the certificate of this file is not used.
+    pub(super) refused: BTreeMap<PathBuf, Trouble>,
     pub(super) targets: BTreeMap<Key, Target>,
     /// How long authorities are left alone, whatever they would be asked.
     pub(super) pauses: HashMap<AuthorityId, Pause>,
@@ -80,6 +84,10 @@ pub(super) struct Engine {
     /// Since when a certificate has endorsements that are not stored.
     news: BTreeMap<Sha256, Instant>,
     swept: UnixTime,
+    /// From when on servers can show a certificate that is new beside another one.
+    shown_from: BTreeMap<Sha256, UnixTime>,
+    /// When something ends that the targets depend on.
+    replan_at: UnixTime,
     /// With `once`: the targets whose round is still to begin.
     only: Option<BTreeSet<Key>>,
     sender: UnboundedSender<Event>,
@@ -136,7 +144,10 @@ impl Engine {
             timing: Timing { lifetime: config.lifetime, interval: config.interval() },
             list: Watched::new(list::files(&config.authorities)),
             certificates: BTreeMap::new(),
-            shelves: BTreeMap::new(),
+            shelves: Shelves::default(),
+            refused: BTreeMap::new(),
+            shown_from: BTreeMap::new(),
+            replan_at: UnixTime::MAX,
             targets: BTreeMap::new(),
             pauses: HashMap::new(),
             hooks: Hooks::default(),
@@ -198,7 +209,10 @@ impl Engine {
         self.write(now);
         if now.since(self.swept) >= SWEEP.min(self.timing.interval) || now < self.swept {
             self.swept = now;
-            shelf::sweep(&self.directories(), |certificate| self.shelves.contains_key(certificate), now);
+            let targets: BTreeSet<Sha256> = self.targets.keys().map(|key| key.certificate).collect();
+            let in_use =
+                |certificate: &Sha256| targets.contains(certificate) && self.shelves.get(certificate).is_some();
+            sweep(&self.directories(), in_use, now);
         }
     }
 
@@ -227,71 +241,6 @@ impl Engine {
         std::iter::once(&self.config.store).chain(&self.config.copies).cloned().collect()
     }
 
-    /// Reads list and certificates that have changed, and keeps targets and shelves in step with them.
-    fn read_files(&mut self, now: UnixTime) {
-        let state = self.config.state();
-        let config = &self.config;
-        if self.list.refresh(|| list::read(&config.authorities, &config.authorities_keys, &state))
-            && let Some(list) = self.list.value()
-        {
-            tracing::info!("authority list {} with {} operators", list.sequence(), list.operators().len());
-            let listed = authorities(list).map(|(_, authority)| *authority.public_key.id()).collect();
-            self.targets.values_mut().for_each(|target| target.retain(&listed));
-            self.has_changed = true;
-        }
-        let mut has_new = self.certificates.is_empty();
-        for site in &self.config.sites {
-            let path = &site.certificate;
-            let watched = self.certificates.entry(path.clone()).or_insert_with(|| Watched::new(vec![path.clone()]));
-            has_new |= watched.refresh(|| Certificate::read(path));
-        }
-        if has_new {
-            self.update_targets(now);
-            self.has_changed = true;
-        }
-    }
-
-    fn update_targets(&mut self, now: UnixTime) {
-        let mut wanted = BTreeMap::new();
-        for site in &self.config.sites {
-            let Some(certificate) = self.certificates.get(&site.certificate).and_then(Watched::value) else { continue };
-            for (key, wish) in targets_of(site, certificate) {
-                wanted.insert(key, wish);
-            }
-        }
-        // What came for a certificate that goes is stored first: a server may still use it.
-        self.store_news(now, true);
-        self.targets.retain(|key, target| wanted.get(key) == Some(&target.wish));
-        let directories = self.directories();
-        for (key, wish) in wanted {
-            if let Entry::Vacant(place) = self.shelves.entry(key.certificate) {
-                match Shelf::open(&key.certificate, &directories, now) {
-                    Ok(shelf) => drop(place.insert(shelf)),
-                    Err(trouble) => tracing::error!(code = trouble.code, "{}", trouble.sentence),
-                }
-            }
-            let Some(shelf) = self.shelves.get(&key.certificate) else { continue };
-            if !self.targets.contains_key(&key) {
-                let bundles = shelf.bundles(&key.host, key.port, now);
-                let mut target = Target::new(wish, self.timing, bundles, rand::random());
-                self.known.recall(&key, &mut target, self.timing);
-                self.targets.insert(key, target);
-            }
-        }
-        if let Some(only) = &mut self.only {
-            only.retain(|key| self.targets.contains_key(key));
-        }
-        self.shelves.retain(|certificate, _| self.targets.keys().any(|key| key.certificate == *certificate));
-        for (certificate, shelf) in &mut self.shelves {
-            let is_of = |site: &&Site| {
-                let known = self.certificates.get(&site.certificate).and_then(Watched::value);
-                known.is_some_and(|known| known.digest == *certificate)
-            };
-            let sites = self.config.sites.iter().filter(is_of);
-            shelf.set_serverinfos(sites.filter_map(|site| site.serverinfo.clone()).collect());
-        }
-    }
-
     /// The authorities that may be asked now.
     fn askable(&self, now: UnixTime) -> Vec<AuthorityId> {
         let Some(list) = self.list.value() else { return Vec::new() };
@@ -313,11 +262,13 @@ impl Engine {
             if free == 0 {
                 break;
             }
+            if !target.is_shown(now) || self.shelves.homes(&key.certificate).next().is_none() {
+                continue;
+            }
             if self.only.as_mut().is_some_and(|only| !only.remove(key)) {
                 continue;
             }
-            let Some(shelf) = self.shelves.get(&key.certificate) else { continue };
-            let bundles = shelf.bundles(&key.host, key.port, now).count();
+            let bundles = self.shelves.bundles(key, now).count();
             let authorities = match target.due(now, self.timing, &askable, bundles) {
                 Due::Nobody => continue,
                 Due::Missing(authorities) => authorities,
@@ -505,14 +456,11 @@ impl Engine {
         let list = self.list.value();
         for (key, target) in &mut self.targets {
             let Some(round) = &mut target.round else { continue };
-            if due.contains(&key.certificate)
-                && round.has_news()
-                && let Some(shelf) = self.shelves.get_mut(&key.certificate)
-            {
+            if due.contains(&key.certificate) && round.has_news() {
                 let operator = |id: &AuthorityId| list.and_then(|list| list.authority(id)).map(|(index, _)| index);
                 let added = round.bundle(operator).and_then(|(bundle, unfit)| {
                     self.unfit.insert(key.clone(), unfit);
-                    shelf.add(bundle, now)
+                    self.shelves.add(&bundle, now)
                 });
                 match added {
                     Ok(left_out) => left_out.iter().for_each(|bundle| {
@@ -531,7 +479,7 @@ impl Engine {
 
     /// Writes what is not written yet, and has servers read it.
     fn write(&mut self, now: UnixTime) {
-        for shelf in self.shelves.values_mut() {
+        for shelf in self.shelves.iter_mut() {
             let troubles = shelf.troubles().count();
             let changed = shelf.write(now);
             self.has_changed |= shelf.troubles().count() != troubles;
@@ -568,16 +516,4 @@ pub(super) fn authorities(list: &AuthorityList) -> impl Iterator<Item = (usize, 
 /// Whether an authority can vouch now.
 pub(super) fn is_usable(authority: &Authority, now: UnixTime) -> bool {
     authority.is_valid(now) && authority.public_key.algorithm().is_some()
-}
-
-fn targets_of(site: &Site, certificate: &Certificate) -> impl Iterator<Item = (Key, Wish)> {
-    let wish = Wish {
-        protocol: site.protocol,
-        addresses: site.addresses.clone(),
-        stay: site.stay,
-        ends: certificate.not_after,
-    };
-    let digest = certificate.digest;
-    let places = site.hosts.iter().flat_map(|host| site.ports.iter().map(move |port| (host.clone(), *port)));
-    places.map(move |(host, port)| (Key { host, port, certificate: digest }, wish.clone()))
 }

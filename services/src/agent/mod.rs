@@ -1,6 +1,7 @@
 //! The agent: collects vouchers for the sites of a server, keeps them fresh, and writes the files that servers read.
 //! Never in a handshake; what it has it keeps until it ends. `docs/agent.md` is its guide.
 
+mod alternate;
 mod certificate;
 mod client;
 mod clock;
@@ -12,8 +13,10 @@ mod queue;
 mod round;
 mod run;
 mod shelf;
+mod shelves;
 mod snapshot;
 mod status;
+mod sweep;
 mod table;
 mod target;
 mod trouble;
@@ -27,7 +30,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 pub use self::config::{Config, Site};
-pub use self::status::{AuthorityStatus, ListStatus, SiteStatus, Status};
+pub use self::status::{AuthorityStatus, ListStatus, Role, SiteStatus, Status};
 pub use self::trouble::{Failing, Trouble};
 use crate::exit::Exit;
 use crate::output;

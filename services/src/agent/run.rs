@@ -83,7 +83,7 @@ pub(super) fn once(config: Config, json: bool) -> Result<Exit, Trouble> {
         agent.write_status();
         Ok(agent.engine.known)
     })?;
-    let sites: String = status.sites.iter().map(|site| format!("{}\n", table::round(site))).collect();
+    let sites: String = status.sites.iter().map(|site| format!("{}\n", table::round(site, &status.sites))).collect();
     let troubles = status.troubles.iter().map(|trouble| format!("{} ({})\n", trouble.sentence, trouble.code));
     print(&if json { status.to_json() } else { sites + &troubles.collect::<String>() })?;
     Ok(exit(&status))
@@ -253,6 +253,7 @@ mod tests {
         SiteStatus {
             host: "www.shop.example".to_owned(),
             port: 443,
+            role: crate::agent::Role::Primary,
             certificate_file: "/shop.pem".into(),
             certificate: None,
             operators,

@@ -7,11 +7,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mecai::Sha256;
+use mecai::chain::certificate_digest;
 use mecai::store::{
-    Answers, Contents, LeftOut, Part, Store, StoreCause, StoreError, StoredBundle, serverinfo, write_serverinfo,
+    Answers, Contents, LeftOut, Part, Store, StoreCause, StoreError, StoredAlternate, StoredBundle, serverinfo,
+    write_serverinfo,
 };
 use mecai::time::UnixTime;
 
+use super::target::Key;
 use super::trouble::Trouble;
 
 /// A file that could not be written is tried again after so many seconds.
@@ -25,6 +28,8 @@ const NO_VOUCHERS: &str =
 /// The vouchers of one certificate.
 pub(super) struct Shelf {
     contents: Contents,
+    /// SHA-256 of the second certificate.
+    alternate: Option<Sha256>,
     answers: Answers,
     directories: Vec<Outlet>,
     serverinfos: Vec<Outlet>,
@@ -43,14 +48,20 @@ impl Shelf {
     /// Reads what the directories have, every one of them: what one lost another may still have. A file that cannot be
     /// used is set aside.
     pub(super) fn open(certificate: &Sha256, directories: &[PathBuf], now: UnixTime) -> Result<Self, Trouble> {
-        let malformed = |error: mecai::statement::DecodeError| Trouble::new("store_malformed", error.to_string());
         let mut contents = Contents::new(*certificate, Vec::new(), None, Vec::new()).map_err(malformed)?;
         let mut found = Vec::new();
         for directory in directories {
             let read = read_or_set_aside(&Store::new(directory), certificate);
             if let Some(read) = &read {
                 let base = if has_more(read, &contents) { read.clone() } else { contents.clone() };
-                let bundles = contents.bundles().iter().chain(read.bundles()).cloned().collect();
+                let of_alternate = |of: &Contents| match (digest_of(base.alternate()), of.alternate()) {
+                    (Some(digest), Some(alternate)) if digest_of(Some(alternate)) == Some(digest) => {
+                        alternate.bundles.clone()
+                    }
+                    _ => Vec::new(),
+                };
+                let mut bundles: Vec<_> = contents.bundles().iter().chain(read.bundles()).cloned().collect();
+                bundles.extend(of_alternate(&contents).into_iter().chain(of_alternate(read)));
                 contents = base.merge(bundles, now).map_err(malformed)?.0;
             }
             found.push(read);
@@ -61,7 +72,9 @@ impl Shelf {
             Outlet::new(directory.clone(), has_it)
         });
         let directories = outlets.collect();
-        Ok(Self { answers: Answers::build(&contents, now), contents, directories, serverinfos: Vec::new() })
+        let alternate = digest_of(contents.alternate());
+        let answers = Answers::build(&contents, now);
+        Ok(Self { contents, alternate, answers, directories, serverinfos: Vec::new() })
     }
 
     /// The serverinfo files to write; a file that is there already is not written while it says the same.
@@ -73,31 +86,71 @@ impl Shelf {
         self.serverinfos = paths.into_iter().map(outlet).collect();
     }
 
-    /// The bundles of a host and port that are in force, freshest first.
-    pub(super) fn bundles(&self, host: &str, port: u16, now: UnixTime) -> impl Iterator<Item = &StoredBundle> {
-        self.contents
-            .bundles()
-            .iter()
-            .filter(move |bundle| bundle.host() == host && bundle.port() == port && now <= bundle.not_after())
+    /// The second certificate to show beside this one, its chain; its bundles stay while it is the same.
+    pub(super) fn set_alternate(&mut self, chain: Option<&[Vec<u8>]>, now: UnixTime) -> Result<(), Trouble> {
+        let before = self.contents.alternate();
+        if before.map(|alternate| &alternate.chain[..]) == chain {
+            return Ok(());
+        }
+        let alternate = chain.map(|chain| {
+            let is_same = self.alternate == chain.first().map(|der| certificate_digest(der));
+            let bundles = before.filter(|_| is_same).map(|alternate| alternate.bundles.clone());
+            StoredAlternate { chain: chain.to_vec(), bundles: bundles.unwrap_or_default() }
+        });
+        let (own, staged) = (self.contents.bundles().to_vec(), self.contents.staged().to_vec());
+        let contents = Contents::new(*self.contents.certificate(), own, alternate, staged).map_err(malformed)?;
+        self.replace(contents, now);
+        Ok(())
     }
 
-    /// What is in force but does not fit an answer.
-    pub(super) fn left_out(&self) -> &[LeftOut] {
-        self.answers.left_out()
+    /// SHA-256 of the second certificate.
+    pub(super) fn alternate(&self) -> Option<Sha256> {
+        self.alternate
     }
 
-    /// Adds a bundle; gives those that a file has no room for.
-    pub(super) fn add(&mut self, bundle: StoredBundle, now: UnixTime) -> Result<Vec<StoredBundle>, Trouble> {
-        let merged = self.contents.merge(vec![bundle], now);
-        let (contents, left_out) = merged.map_err(|error| Trouble::new("store_malformed", error.to_string()))?;
+    /// Every bundle of a certificate, which is this one or the second.
+    pub(super) fn all(&self, certificate: &Sha256) -> &[StoredBundle] {
+        match self.contents.alternate() {
+            _ if certificate == self.contents.certificate() => self.contents.bundles(),
+            Some(alternate) if self.alternate.as_ref() == Some(certificate) => &alternate.bundles,
+            _ => &[],
+        }
+    }
+
+    /// The bundles of a certificate, host and port that are in force, freshest first.
+    pub(super) fn bundles(&self, key: &Key, now: UnixTime) -> impl Iterator<Item = &StoredBundle> {
+        let of_key = move |bundle: &&StoredBundle| {
+            bundle.host() == key.host && bundle.port() == key.port && now <= bundle.not_after()
+        };
+        self.all(&key.certificate).iter().filter(of_key)
+    }
+
+    /// What of a certificate, host and port is in force but does not fit an answer.
+    pub(super) fn left_out_of(&self, key: &Key) -> impl Iterator<Item = &LeftOut> {
+        let is_ours = |out: &LeftOut| {
+            let is_it = |bundle: &StoredBundle| bundle.host() == out.host && bundle.produced_at() == out.produced_at;
+            self.all(&key.certificate).iter().any(is_it)
+        };
+        let of_key = |out: &&LeftOut| out.host == key.host && out.port == key.port;
+        self.answers.left_out().iter().filter(of_key).filter(move |out| is_ours(out))
+    }
+
+    /// Adds bundles; gives those that a file has no room for.
+    pub(super) fn add(&mut self, bundles: Vec<StoredBundle>, now: UnixTime) -> Result<Vec<StoredBundle>, Trouble> {
+        let (contents, left_out) = self.contents.merge(bundles, now).map_err(malformed)?;
+        self.replace(contents, now);
+        Ok(left_out)
+    }
+
+    fn replace(&mut self, contents: Contents, now: UnixTime) {
         if contents != self.contents {
+            self.alternate = digest_of(contents.alternate());
             self.contents = contents;
             self.answers = Answers::build(&self.contents, now);
             for outlet in self.directories.iter_mut().chain(&mut self.serverinfos) {
                 outlet.is_written = false;
             }
         }
-        Ok(left_out)
     }
 
     /// Writes what is not written yet; gives the serverinfo files that servers should read again.
@@ -181,27 +234,12 @@ fn trouble(error: &StoreError) -> Trouble {
     Trouble::new(error.code(), sentence)
 }
 
-/// Removes the files of certificates that are no longer in use, once nothing in them is in force. An alternate or a
-/// staged certificate is left alone.
-pub(super) fn sweep(directories: &[PathBuf], in_use: impl Fn(&Sha256) -> bool, now: UnixTime) {
-    for directory in directories {
-        let store = Store::new(directory);
-        let Ok(certificates) = store.certificates() else { continue };
-        for certificate in certificates.iter().filter(|certificate| !in_use(certificate)) {
-            let is_over = |contents: &Contents| {
-                contents.alternate().is_none()
-                    && contents.staged().is_empty()
-                    && contents.bundles().iter().all(|bundle| bundle.not_after() < now)
-            };
-            if !read_or_set_aside(&store, certificate).is_some_and(|contents| is_over(&contents)) {
-                continue;
-            }
-            match store.remove(certificate) {
-                Ok(()) => tracing::info!("{} is removed: its vouchers have ended", store.path(certificate).display()),
-                Err(error) => tracing::error!(code = error.code(), "{error}"),
-            }
-        }
-    }
+fn malformed(error: mecai::statement::DecodeError) -> Trouble {
+    Trouble::new("store_malformed", error.to_string())
+}
+
+fn digest_of(alternate: Option<&StoredAlternate>) -> Option<Sha256> {
+    alternate?.chain.first().map(|der| certificate_digest(der))
 }
 
 fn serverinfo_text(answers: &Answers) -> String {
@@ -216,7 +254,8 @@ fn has_more(read: &Contents, than: &Contents) -> bool {
         || (than.staged().is_empty() && !read.staged().is_empty())
 }
 
-fn read_or_set_aside(store: &Store, certificate: &Sha256) -> Option<Contents> {
+/// None where there is no file, or none that can be used.
+pub(super) fn read_or_set_aside(store: &Store, certificate: &Sha256) -> Option<Contents> {
     let error = match store.read(certificate) {
         Ok(contents) => return contents,
         Err(error) => error,
@@ -269,6 +308,10 @@ mod tests {
         StoredBundle::from_der(&assemble(&der, &[&endorsement]).unwrap()).unwrap()
     }
 
+    fn key() -> Key {
+        Key { host: "a.example".to_owned(), port: 443, certificate: CERTIFICATE }
+    }
+
     struct Places {
         root: tempfile::TempDir,
         directories: Vec<PathBuf>,
@@ -299,14 +342,14 @@ mod tests {
         let mut shelf = places.open();
         shelf.write(NOW);
         assert!(!places.file(0).exists(), "nothing to write yet");
-        shelf.add(bundle("a.example", NOW), NOW).unwrap();
+        shelf.add(vec![bundle("a.example", NOW)], NOW).unwrap();
         shelf.write(NOW);
         let octets = fs::read(places.file(0)).unwrap();
         assert_eq!(fs::read(places.file(1)).unwrap(), octets);
 
         fs::write(places.file(0), &octets[..50]).unwrap();
         let mut shelf = places.open();
-        assert_eq!(shelf.bundles("a.example", 443, NOW).count(), 1);
+        assert_eq!(shelf.bundles(&key(), NOW).count(), 1);
         let aside = places.file(0).with_extension("vouchers.damaged");
         assert_eq!(fs::read(aside).unwrap(), &octets[..50]);
         shelf.write(NOW);
@@ -318,7 +361,7 @@ mod tests {
         let places = Places::new();
         fs::remove_dir(&places.directories[1]).unwrap();
         let mut shelf = places.open();
-        shelf.add(bundle("a.example", NOW), NOW).unwrap();
+        shelf.add(vec![bundle("a.example", NOW)], NOW).unwrap();
         shelf.write(NOW);
         assert_eq!(shelf.troubles().map(|trouble| trouble.code).collect::<Vec<_>>(), ["store_not_written"]);
         assert!(places.file(0).exists());
@@ -340,7 +383,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), NO_VOUCHERS);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
 
-        shelf.add(bundle("a.example", NOW), NOW).unwrap();
+        shelf.add(vec![bundle("a.example", NOW)], NOW).unwrap();
         assert_eq!(shelf.write(NOW), std::slice::from_ref(&path));
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("-----BEGIN SERVERINFOV2 FOR MECAI-----\nAAARgP9N"), "{text}");
@@ -352,18 +395,5 @@ mod tests {
 
         assert_eq!(shelf.write(NOW.plus(101)), std::slice::from_ref(&path));
         assert_eq!(fs::read_to_string(&path).unwrap(), NO_VOUCHERS);
-    }
-
-    #[test]
-    fn files_of_certificates_out_of_use_go_when_their_vouchers_end() {
-        let places = Places::new();
-        let mut shelf = places.open();
-        shelf.add(bundle("a.example", NOW), NOW).unwrap();
-        shelf.write(NOW);
-        sweep(&places.directories, |certificate| *certificate == CERTIFICATE, NOW.plus(101));
-        sweep(&places.directories, |_| false, NOW.plus(100));
-        assert!(places.file(0).exists() && places.file(1).exists());
-        sweep(&places.directories, |_| false, NOW.plus(101));
-        assert!(!places.file(0).exists() && !places.file(1).exists());
     }
 }

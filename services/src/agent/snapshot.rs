@@ -1,6 +1,7 @@
 //! What the agent knows, as its status has it; and back again when it starts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use data_encoding::HEXLOWER;
 use mecai::AuthorityId;
@@ -8,9 +9,8 @@ use mecai::authority_list::AuthorityList;
 use mecai::bundle::Bundle;
 use mecai::time::UnixTime;
 
-use super::config::Site;
 use super::engine::{Engine, authorities, is_usable};
-use super::status::{AuthorityStatus, ListStatus, SiteStatus, Status};
+use super::status::{AuthorityStatus, ListStatus, Role, SiteStatus, Status};
 use super::target::{Key, OWN_OPERATOR, Target, Timing};
 use super::trouble::{Failing, Trouble};
 use super::watch::Watched;
@@ -47,8 +47,19 @@ impl Engine {
             status.troubles.push(Failing::after(before, trouble.code, trouble.sentence, now));
         }
         for site in &self.config.sites {
-            for (host, port) in site.hosts.iter().flat_map(|host| site.ports.iter().map(move |port| (host, *port))) {
-                status.sites.push(self.site(site, host, port, now));
+            for (host, port) in site.places() {
+                let primary = self.site(&site.certificate, Role::Primary, host, port, now);
+                let alternate = site.alternate.as_ref().map(|path| {
+                    let mut alternate = self.site(path, Role::Alternate, host, port, now);
+                    if let (Some(refused), None) = (self.refused.get(&site.certificate), &alternate.trouble) {
+                        alternate.refuse(refused, self.known(&alternate), now);
+                    }
+                    let known = self.known(&alternate);
+                    let warning = same_operator(&primary, &alternate);
+                    alternate.warnings.extend(warning.map(|warning| warn(known, warning, host, port, now)));
+                    alternate
+                });
+                status.sites.extend(std::iter::once(primary).chain(alternate));
             }
         }
         status
@@ -62,18 +73,27 @@ impl Engine {
                 troubles.extend(self.ca_trouble.clone());
             }
         }
-        troubles.extend(self.shelves.values().flat_map(|shelf| shelf.troubles()).cloned());
+        troubles.extend(self.shelves.iter().flat_map(|shelf| shelf.troubles()).cloned());
         troubles.extend(self.hooks.troubles().cloned());
         troubles
     }
 
-    fn site(&self, site: &Site, host: &str, port: u16, now: UnixTime) -> SiteStatus {
-        let watched = self.certificates.get(&site.certificate);
+    /// What was known of the same place and certificate file before.
+    fn known(&self, site: &SiteStatus) -> Option<&SiteStatus> {
+        let of = |site: &'_ SiteStatus| (site.role, site.port);
+        self.known.sites.iter().find(|known| {
+            of(known) == of(site) && known.host == site.host && known.certificate_file == site.certificate_file
+        })
+    }
+
+    fn site(&self, file: &Path, role: Role, host: &str, port: u16, now: UnixTime) -> SiteStatus {
+        let watched = self.certificates.get(file);
         let digest = watched.and_then(Watched::value).map(|certificate| certificate.digest);
         let mut status = SiteStatus {
             host: host.to_owned(),
             port,
-            certificate_file: site.certificate.clone(),
+            role,
+            certificate_file: file.to_owned(),
             certificate: digest.map(|digest| HEXLOWER.encode(&digest)),
             operators: 0,
             vouching: 0,
@@ -85,9 +105,7 @@ impl Engine {
             authorities: Vec::new(),
         };
         let unreadable = watched.and_then(Watched::trouble);
-        let known = self.known.sites.iter().find(|known| {
-            (known.host.as_str(), known.port, &known.certificate_file) == (host, port, &site.certificate)
-        });
+        let known = self.known(&status);
         status.trouble = unreadable.map(|trouble| {
             let before = known.and_then(|known| known.trouble.as_ref()).filter(|before| before.code == trouble.code);
             Failing::after(before, trouble.code, trouble.sentence.clone(), now)
@@ -103,11 +121,7 @@ impl Engine {
             self.add_authorities(&mut status, list, target, &good_until, now);
         }
         for warning in self.warnings(&key, &status, now) {
-            let before = known.and_then(|known| known.warnings.iter().find(|before| before.code == warning.code));
-            if before.is_none() {
-                tracing::warn!(code = warning.code, host, port, "{}", warning.sentence);
-            }
-            status.warnings.push(Failing::after(before, warning.code, warning.sentence, now));
+            status.warnings.push(warn(known, warning, host, port, now));
         }
         status
     }
@@ -115,8 +129,7 @@ impl Engine {
     /// Until when each authority vouches.
     fn good_until(&self, key: &Key, now: UnixTime) -> BTreeMap<AuthorityId, UnixTime> {
         let mut good_until = BTreeMap::new();
-        let bundles = self.shelves.get(&key.certificate).map(|shelf| shelf.bundles(&key.host, key.port, now));
-        for stored in bundles.into_iter().flatten() {
+        for stored in self.shelves.bundles(key, now) {
             let Ok(bundle) = Bundle::from_der(stored.der()) else { continue };
             for endorsement in bundle.endorsements() {
                 good_until.insert(*endorsement.authority(), stored.not_after());
@@ -176,14 +189,47 @@ impl Engine {
         }
         let unfit = self.unfit.get(key).filter(|unfit| **unfit > 0);
         let unfit = unfit.map(|unfit| format!("{unfit} endorsements do not fit into an answer of 16384 octets"));
-        let left_out = self.shelves.get(&key.certificate).into_iter().flat_map(|shelf| shelf.left_out());
-        let left_out = left_out.filter(|out| (&out.host, out.port) == (&key.host, key.port)).map(|out| out.to_string());
+        let homes = self.shelves.homes(&key.certificate);
+        let left_out: BTreeSet<String> =
+            homes.flat_map(|shelf| shelf.left_out_of(key)).map(|out| out.to_string()).collect();
         let sentences: Vec<String> = unfit.into_iter().chain(left_out).collect();
         if !sentences.is_empty() {
             warnings.push(Trouble::new("answer_left_out", sentences.join("; ")));
         }
         warnings
     }
+}
+
+impl SiteStatus {
+    /// It cannot be used beside the primary, whatever it has.
+    fn refuse(&mut self, trouble: &Trouble, known: Option<&Self>, now: UnixTime) {
+        let before = known.and_then(|known| known.trouble.as_ref()).filter(|before| before.code == trouble.code);
+        self.trouble = Some(Failing::after(before, trouble.code, trouble.sentence.clone(), now));
+    }
+}
+
+/// A warning, which goes on from what was known before, or is logged.
+fn warn(known: Option<&SiteStatus>, warning: Trouble, host: &str, port: u16, now: UnixTime) -> Failing {
+    let before = known.and_then(|known| known.warnings.iter().find(|before| before.code == warning.code));
+    if before.is_none() {
+        tracing::warn!(code = warning.code, host, port, "{}", warning.sentence);
+    }
+    Failing::after(before, warning.code, warning.sentence, now)
+}
+
+/// A second certificate helps only when the operator that falls has no part in it: both refuse to vouch for their own.
+fn same_operator(primary: &SiteStatus, alternate: &SiteStatus) -> Option<Trouble> {
+    let own = |site: &'_ SiteStatus| -> BTreeSet<String> {
+        let is_own =
+            |known: &&AuthorityStatus| known.failing.as_ref().is_some_and(|failing| failing.code == OWN_OPERATOR);
+        site.authorities.iter().filter(is_own).map(|known| known.operator.clone()).collect()
+    };
+    let both: Vec<String> = own(primary).intersection(&own(alternate)).cloned().collect();
+    (!both.is_empty()).then(|| {
+        let sentence =
+            format!("{} has a part in the certificate and in its alternate: both fall with it", both.join(", "));
+        Trouble::new("alternate_same_operator", sentence)
+    })
 }
 
 /// The operators all of whose authorities have been failing since `long_ago` or before.

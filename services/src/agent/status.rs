@@ -1,5 +1,6 @@
 //! `status.json`: what the agent knows of every site and authority, for `mecai agent status` and for other programs.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,9 @@ pub struct SiteStatus {
     pub host: String,
     /// As in the configuration.
     pub port: u16,
+    /// Which certificate of the site it is about.
+    #[serde(default)]
+    pub role: Role,
     /// The file with the certificate.
     pub certificate_file: PathBuf,
     /// SHA-256 of the certificate, hexadecimal; none if it could not be read.
@@ -61,10 +65,21 @@ pub struct SiteStatus {
     pub next_round: Option<String>,
     /// Why no authority can be asked.
     pub trouble: Option<Failing>,
-    /// `operators_missing`, `answer_left_out`.
+    /// `operators_missing`, `answer_left_out`, `alternate_same_operator`.
     pub warnings: Vec<Failing>,
     /// In the order of the list.
     pub authorities: Vec<AuthorityStatus>,
+}
+
+/// Which certificate of a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The one that the configuration calls `certificate`.
+    #[default]
+    Primary,
+    /// The second one, on the same key.
+    Alternate,
 }
 
 /// What one authority says of one site.
@@ -85,6 +100,15 @@ pub struct AuthorityStatus {
     pub next_attempt: Option<String>,
     /// Before when it asked not to be asked again (`Retry-After`).
     pub retry_after: Option<String>,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Primary => "primary",
+            Self::Alternate => "alternate",
+        })
+    }
 }
 
 impl Status {

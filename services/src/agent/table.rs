@@ -12,7 +12,7 @@ pub(super) fn status(status: &Status) -> String {
     let mut table = output::table(["SITE", "OPERATOR", "AUTHORITY", "GOOD UNTIL", "FAILING"]);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     for site in &status.sites {
-        let place = format!("{} port {}", site.host, site.port);
+        let place = place(site, &status.sites);
         if site.authorities.is_empty() {
             table.add_row([place.as_str(), "-", "-", "-", "no authority was asked yet"]);
         }
@@ -25,7 +25,7 @@ pub(super) fn status(status: &Status) -> String {
     let mut text = output::indented(&table, "");
     text.push('\n');
     for site in &status.sites {
-        text.push_str(&format!("{}\n", summary(site)));
+        text.push_str(&format!("{}\n", summary(site, &status.sites)));
     }
     match &status.list {
         Some(list) => text.push_str(&format!("Authority list {}, good until {}\n", list.sequence, list.expires)),
@@ -39,13 +39,13 @@ pub(super) fn status(status: &Status) -> String {
 }
 
 /// One line about a site, and one for each thing that is wrong there.
-pub(super) fn summary(site: &SiteStatus) -> String {
+fn summary(site: &SiteStatus, sites: &[SiteStatus]) -> String {
     let until = match &site.good_until {
         Some(until) => format!("until {until}"),
         None => "at the moment".to_owned(),
     };
-    let mut text =
-        format!("{} port {}: {} of {} operators vouch {until}", site.host, site.port, site.vouching, site.operators);
+    let place = place(site, sites);
+    let mut text = format!("{place}: {} of {} operators vouch {until}", site.vouching, site.operators);
     for failing in site.trouble.iter().chain(&site.warnings) {
         text.push_str(&format!("\n  {}", sentence(failing)));
     }
@@ -53,12 +53,19 @@ pub(super) fn summary(site: &SiteStatus) -> String {
 }
 
 /// The summary, and every authority that fails.
-pub(super) fn round(site: &SiteStatus) -> String {
-    let mut text = summary(site);
+pub(super) fn round(site: &SiteStatus, sites: &[SiteStatus]) -> String {
+    let mut text = summary(site, sites);
     for authority in site.authorities.iter().filter(|authority| authority.failing.is_some()) {
         text.push_str(&format!("\n  {} ({}): {}", authority.operator, authority.url, failing(authority)));
     }
     text
+}
+
+/// Host and port, and of several certificates which one.
+fn place(site: &SiteStatus, sites: &[SiteStatus]) -> String {
+    let is_other = |other: &SiteStatus| (&other.host, other.port) == (&site.host, site.port) && other.role != site.role;
+    let place = format!("{} port {}", site.host, site.port);
+    if sites.iter().any(is_other) { format!("{place}, {}", site.role) } else { place }
 }
 
 fn failing(authority: &AuthorityStatus) -> String {

@@ -7,7 +7,7 @@ use mecai::AuthorityId;
 use mecai::Sha256;
 use mecai::bundle::{BUNDLES_PER_HOST, Bundle};
 use mecai::request::{Backoff, Failure, Protocol};
-use mecai::store::StoredBundle;
+use mecai::store::{LOOK_EVERY, StoredBundle};
 use mecai::time::UnixTime;
 
 use super::round::Round;
@@ -30,6 +30,8 @@ pub(super) struct Wish {
     pub(super) stay: Option<u8>,
     /// The last second of the certificate's validity.
     pub(super) ends: UnixTime,
+    /// From when on servers can show it: they need some seconds to find what the agent wrote. 1970: they do.
+    pub(super) shown_from: UnixTime,
 }
 
 /// How often things are done, in seconds.
@@ -77,6 +79,8 @@ pub(super) enum Due {
 
 /// After this refusal an authority need not be asked again while the certificate is the same.
 pub(super) const OWN_OPERATOR: &str = "own_operator";
+/// Servers show what was written so many seconds ago: the module looks at a file once in [`LOOK_EVERY`] at most.
+pub(super) const SHOWN_AFTER: u64 = LOOK_EVERY + 1;
 /// One bundle is left for the next round of all.
 const BUNDLES_BEFORE_ALL: usize = BUNDLES_PER_HOST - 2;
 
@@ -131,7 +135,7 @@ impl Target {
 
     /// Whom of `askable` to ask, if so many bundles are in force.
     pub(super) fn due(&self, now: UnixTime, timing: Timing, askable: &[AuthorityId], bundles: usize) -> Due {
-        if self.round.is_some() || !self.local.may_ask(now) {
+        if self.round.is_some() || !self.local.may_ask(now) || !self.is_shown(now) {
             return Due::Nobody;
         }
         let may = |id: &&AuthorityId| self.asked.get(*id).is_none_or(|asked| asked.may_ask(now, timing));
@@ -156,6 +160,13 @@ impl Target {
         } else {
             Due::Nobody
         }
+    }
+
+    /// Whether servers can show the certificate.
+    pub(super) fn is_shown(&self, now: UnixTime) -> bool {
+        let pause = self.wish.shown_from.since(now);
+        // Further away than it can be: the clock was set back.
+        pause == 0 || pause > SHOWN_AFTER
     }
 
     /// All authorities are being asked.
@@ -243,7 +254,7 @@ impl Target {
     }
 
     pub(super) fn next_round(&self) -> UnixTime {
-        self.next_round.max(self.local.next_attempt())
+        self.next_round.max(self.local.next_attempt()).max(self.wish.shown_from)
     }
 
     fn set_next_round(&mut self, now: UnixTime, timing: Timing, random: u32) {
@@ -300,7 +311,13 @@ mod tests {
     const LATEST: u32 = u32::MAX;
 
     fn wish() -> Wish {
-        Wish { protocol: Protocol::Tls, addresses: Vec::new(), stay: None, ends: NOW.plus(10_000_000) }
+        Wish {
+            protocol: Protocol::Tls,
+            addresses: Vec::new(),
+            stay: None,
+            ends: NOW.plus(10_000_000),
+            shown_from: UnixTime(0),
+        }
     }
 
     fn new() -> Target {
@@ -333,6 +350,15 @@ mod tests {
             assert_eq!(target.due(NOW.plus(expected), TIMING, &[A, B], 1), Due::Everybody(vec![A, B]));
         }
         assert_eq!(target.due(UnixTime(NOW.0 - 86_400), TIMING, &[A], 1), Due::Everybody(vec![A]), "clock set back");
+    }
+
+    #[test]
+    fn nobody_is_asked_before_servers_can_show_it() {
+        let wish = Wish { shown_from: NOW.plus(SHOWN_AFTER), ..wish() };
+        let target = Target::new(wish, TIMING, std::iter::empty(), 0);
+        assert_eq!(target.due(NOW.plus(SHOWN_AFTER - 1), TIMING, &[A], 0), Due::Nobody);
+        assert_eq!(target.due(NOW.plus(SHOWN_AFTER), TIMING, &[A], 0), Due::Everybody(vec![A]));
+        assert_eq!(target.due(UnixTime(NOW.0 - 1), TIMING, &[A], 0), Due::Everybody(vec![A]), "clock set back");
     }
 
     #[test]

@@ -9,6 +9,8 @@
     reason = "each test program uses a part of it"
 )]
 
+pub mod probe;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -66,6 +68,8 @@ pub enum Manner {
     Drip,
     /// Closes the connection without a word.
     Close,
+    /// Endorses what a server with this store shows.
+    Probe(Arc<probe::Server>),
 }
 
 /// An authority in this process.
@@ -183,6 +187,13 @@ fn answer(stream: TcpStream, key: &SigningKey, manner: &Mutex<Manner>, asked: &M
             return;
         }
         Manner::Close => return,
+        Manner::Probe(server) => match server.judge(statement) {
+            Ok(()) => (format!("200 OK\r\n{TYPE}"), good(key, statement)),
+            Err((problem, detail)) => {
+                let head = format!("{} No\r\nContent-Type: application/problem+json\r\n", problem.status());
+                (head, problem.to_json(&detail, None))
+            }
+        },
     };
     let mut octets = format!("HTTP/1.1 {head}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
     octets.extend(body);
@@ -257,10 +268,33 @@ impl Stand {
     /// A new certificate in the same file, by rename; gives its digest.
     pub fn write_certificate(&self) -> Sha256 {
         let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = rcgen::CertificateParams::new(vec![HOST.to_owned()]).unwrap().self_signed(&key).unwrap();
-        std::fs::write(self.path("shop.new"), certificate.pem()).unwrap();
-        std::fs::rename(self.path("shop.new"), self.path("shop.pem")).unwrap();
+        self.issue("shop", &key, &[HOST])
+    }
+
+    /// A new certificate in `NAME.pem`, by rename, and its key in `NAME.key`; gives its digest.
+    pub fn issue(&self, name: &str, key: &rcgen::KeyPair, hosts: &[&str]) -> Sha256 {
+        self.issue_until(name, key, hosts, 4_096)
+    }
+
+    pub fn issue_until(&self, name: &str, key: &rcgen::KeyPair, hosts: &[&str], year: i32) -> Sha256 {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = rcgen::CertificateParams::new(hosts).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let certificate = params.self_signed(key).unwrap();
+        std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+        std::fs::write(self.path("issued.new"), certificate.pem()).unwrap();
+        std::fs::rename(self.path("issued.new"), self.path(&format!("{name}.pem"))).unwrap();
         certificate_digest(certificate.der())
+    }
+
+    /// A server that shows the certificate of `shop.pem`, and what is stored beside it.
+    pub fn server(&self) -> Arc<probe::Server> {
+        Arc::new(probe::Server::new(self.path("store"), &std::fs::read(self.path("shop.pem")).unwrap()))
+    }
+
+    /// Lets all authorities endorse what the server shows.
+    pub fn probe(&self, server: &Arc<probe::Server>) {
+        self.authorities.iter().for_each(|authority| authority.set(Manner::Probe(Arc::clone(server))));
     }
 
     pub fn certificate(&self) -> Sha256 {
@@ -327,6 +361,13 @@ impl Stand {
     pub fn bundles(&self) -> Vec<usize> {
         let Some(contents) = self.stored("store", &self.certificate()) else { return Vec::new() };
         contents.bundles().iter().map(|stored| self.check(&Bundle::from_der(stored.der()).unwrap())).collect()
+    }
+
+    /// Those of the alternate in the store file of a certificate; none without an alternate.
+    pub fn bundles_of_alternate(&self, primary: &Sha256) -> Option<Vec<usize>> {
+        let contents = self.stored("store", primary)?;
+        let bundles = &contents.alternate()?.bundles;
+        Some(bundles.iter().map(|stored| self.check(&Bundle::from_der(stored.der()).unwrap())).collect())
     }
 
     fn check(&self, bundle: &Bundle<'_>) -> usize {

@@ -1,0 +1,171 @@
+//! What is to be vouched for: from the configuration and the files that it names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use mecai::Sha256;
+use mecai::time::UnixTime;
+
+use super::super::alternate;
+use super::super::certificate::Certificate;
+use super::super::config::Site;
+use super::super::list;
+use super::super::target::{Key, SHOWN_AFTER, Target, Wish};
+use super::super::trouble::Trouble;
+use super::super::watch::Watched;
+use super::{Engine, authorities};
+
+impl Engine {
+    /// Reads list and certificates that have changed, and keeps targets and shelves in step with them.
+    pub(super) fn read_files(&mut self, now: UnixTime) {
+        let state = self.config.state();
+        let config = &self.config;
+        if self.list.refresh(|| list::read(&config.authorities, &config.authorities_keys, &state))
+            && let Some(list) = self.list.value()
+        {
+            tracing::info!("authority list {} with {} operators", list.sequence(), list.operators().len());
+            let listed = authorities(list).map(|(_, authority)| *authority.public_key.id()).collect();
+            self.targets.values_mut().for_each(|target| target.retain(&listed));
+            self.has_changed = true;
+        }
+        let mut has_new = self.certificates.is_empty() || now >= self.replan_at;
+        for path in config.sites.iter().flat_map(|site| std::iter::once(&site.certificate).chain(&site.alternate)) {
+            let watched = self.certificates.entry(path.clone()).or_insert_with(|| Watched::new(vec![path.clone()]));
+            let before = watched.trouble().cloned();
+            has_new |= watched.refresh(|| Certificate::read(path));
+            self.has_changed |= watched.trouble() != before.as_ref();
+        }
+        if has_new {
+            self.update_targets(now);
+            self.has_changed = true;
+        }
+    }
+
+    /// The certificate in a file.
+    pub(in super::super) fn certificate(&self, path: &Path) -> Option<&Certificate> {
+        self.certificates.get(path).and_then(Watched::value)
+    }
+
+    fn update_targets(&mut self, now: UnixTime) {
+        // What came for a certificate that goes is stored first: a server may still use it.
+        self.store_news(now, true);
+        self.write(now);
+        self.replan_at = UnixTime::MAX;
+        let mut plan = Plan::default();
+        for site in &self.config.sites.clone() {
+            let Some(certificate) = self.certificate(&site.certificate).cloned() else { continue };
+            plan.want(site, &certificate, UnixTime(0));
+            plan.shelves.insert(certificate.digest);
+            self.plan_alternate(&mut plan, site, &certificate, now);
+        }
+        self.shown_from.retain(|certificate, _| plan.targets.keys().any(|key| key.certificate == *certificate));
+        self.update_shelves(&plan, now);
+        self.targets.retain(|key, target| plan.targets.get(key) == Some(&target.wish));
+        for (key, wish) in plan.targets {
+            if !self.targets.contains_key(&key) {
+                let bundles = self.shelves.bundles(&key, now);
+                let mut target = Target::new(wish, self.timing, bundles, rand::random());
+                self.known.recall(&key, &mut target, self.timing);
+                self.targets.insert(key, target);
+            }
+        }
+        if let Some(only) = &mut self.only {
+            only.retain(|key| self.targets.contains_key(key));
+        }
+    }
+
+    /// Adds the second certificate of a site, or notes why it cannot be used.
+    fn plan_alternate(&mut self, plan: &mut Plan, site: &Site, primary: &Certificate, now: UnixTime) {
+        let Some(path) = &site.alternate else {
+            self.refused.remove(&site.certificate);
+            plan.alternates.entry(primary.digest).or_insert(Beside::Nothing);
+            return;
+        };
+        // What a file that cannot be read said to an earlier process stays in the store.
+        let Some(alternate) = self.certificate(path).cloned() else {
+            plan.alternates.entry(primary.digest).or_insert(Beside::AsBefore);
+            return;
+        };
+        let sites = self.config.sites.iter().filter(|other| other.certificate == site.certificate);
+        let hosts = sites.flat_map(|site| &site.hosts);
+        let checked = alternate::check(&alternate, &path.display().to_string(), primary, hosts, now);
+        if let Err(trouble) = checked {
+            if self.refused.get(&site.certificate).is_none_or(|before| before.code != trouble.code) {
+                tracing::error!(code = trouble.code, "{}; it is not shown", trouble.sentence);
+            }
+            self.refused.insert(site.certificate.clone(), trouble);
+            plan.alternates.entry(primary.digest).or_insert(Beside::Nothing);
+            return;
+        }
+        self.refused.remove(&site.certificate);
+        self.replan_at = self.replan_at.min(alternate.not_after.plus(1));
+        // Another process may have written it long ago.
+        let directories = self.directories();
+        let before = self.shelves.open(&primary.digest, &directories, now).ok().and_then(|shelf| shelf.alternate());
+        let new = if before == Some(alternate.digest) { UnixTime(0) } else { now.plus(SHOWN_AFTER) };
+        let shown_from = *self.shown_from.entry(alternate.digest).or_insert(new);
+        plan.want(site, &alternate, shown_from);
+        plan.alternates.entry(primary.digest).or_insert(Beside::Chain(alternate.chain));
+    }
+
+    fn update_shelves(&mut self, plan: &Plan, now: UnixTime) {
+        let tell = |trouble: Trouble| tracing::error!(code = trouble.code, "{}", trouble.sentence);
+        let directories = self.directories();
+        for certificate in &plan.shelves {
+            let shelf = match self.shelves.open(certificate, &directories, now) {
+                Ok(shelf) => shelf,
+                Err(trouble) => {
+                    tell(trouble);
+                    continue;
+                }
+            };
+            let set = match plan.alternates.get(certificate) {
+                Some(Beside::Chain(chain)) => shelf.set_alternate(Some(chain), now),
+                Some(Beside::Nothing) => shelf.set_alternate(None, now),
+                Some(Beside::AsBefore) | None => Ok(()),
+            };
+            let is_of = |site: &&Site| {
+                self.certificates
+                    .get(&site.certificate)
+                    .and_then(Watched::value)
+                    .is_some_and(|it| it.digest == *certificate)
+            };
+            let sites = self.config.sites.iter().filter(is_of);
+            shelf.set_serverinfos(sites.filter_map(|site| site.serverinfo.clone()).collect());
+            set.unwrap_or_else(tell);
+        }
+        self.shelves.settle(&plan.shelves, now).unwrap_or_else(tell);
+    }
+}
+
+/// What is to be vouched for, and the shelves for it.
+#[derive(Default)]
+struct Plan {
+    targets: BTreeMap<Key, Wish>,
+    shelves: BTreeSet<Sha256>,
+    /// By the certificate beside which they are shown.
+    alternates: BTreeMap<Sha256, Beside>,
+}
+
+/// What a certificate has beside it.
+enum Beside {
+    Nothing,
+    AsBefore,
+    Chain(Vec<Vec<u8>>),
+}
+
+impl Plan {
+    fn want(&mut self, site: &Site, certificate: &Certificate, shown_from: UnixTime) {
+        for (host, port) in site.places() {
+            let key = Key { host: host.to_owned(), port, certificate: certificate.digest };
+            let wish = Wish {
+                protocol: site.protocol,
+                addresses: site.addresses.clone(),
+                stay: site.stay,
+                ends: certificate.not_after,
+                shown_from,
+            };
+            self.targets.insert(key, wish);
+        }
+    }
+}
