@@ -36,6 +36,11 @@ pub(crate) fn tell(error: impl Display, exit: Exit) -> Exit {
     exit
 }
 
+/// Tells of something that a command goes on in spite of.
+pub(crate) fn warn(what: &str) {
+    eprintln!("mecai: warning: {what}");
+}
+
 /// A table without lines. A hash that is wider than the terminal stays in one piece.
 pub(crate) fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
     let header: Vec<&str> = header.into_iter().collect();

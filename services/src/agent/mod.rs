@@ -6,14 +6,17 @@ mod certificate;
 mod client;
 mod clock;
 mod config;
+mod csr;
 mod engine;
 mod hook;
+mod key;
 mod list;
 mod queue;
 mod round;
 mod run;
 mod shelf;
 mod shelves;
+mod site;
 mod snapshot;
 mod status;
 mod sweep;
@@ -30,6 +33,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 pub use self::config::{Config, Site};
+pub use self::csr::Csr;
 pub use self::status::{AuthorityStatus, ListStatus, Role, SiteStatus, Status};
 pub use self::trouble::{Failing, Trouble};
 use crate::exit::Exit;
@@ -44,6 +48,8 @@ pub enum Command {
     Once(Output),
     /// Show which authorities vouch for which site, and why others do not
     Status(Output),
+    /// Print a certificate signing request for a site's hosts on its key, for an alternate
+    Csr(Csr),
 }
 
 /// What every subcommand is told.
@@ -73,6 +79,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Run(options) | Command::Once(Output { options, .. }) | Command::Status(Output { options, .. }) => {
             &options.config
         }
+        Command::Csr(csr) => &csr.options.config,
     };
     let config = match Config::read(path) {
         Ok(config) => config,
@@ -82,6 +89,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Run(_) => run::keep_running(config, path),
         Command::Once(output) => run::once(config, output.json),
         Command::Status(output) => run::show(&config, output.json),
+        Command::Csr(csr) => csr::run(&config, csr),
     };
     done.unwrap_or_else(output::fail).into()
 }
