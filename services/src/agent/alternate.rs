@@ -94,9 +94,9 @@ mod tests {
                 "11 certificates".to_owned(),
             ),
             (
-                Certificate { chain: chain(long(2, 8_000)), ..good.clone() },
+                Certificate { chain: chain(long(2, 8_100)), ..good.clone() },
                 "alternate_too_large",
-                format!("{} octets", 16_000 + good.chain[0].len()),
+                format!("{} octets", 16_200 + good.chain[0].len()),
             ),
         ] {
             let trouble = check(&alternate).unwrap_err();

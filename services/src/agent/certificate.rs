@@ -49,24 +49,16 @@ impl Certificate {
         hosts.into_iter().map(String::as_str).filter(|host| !self.names(host)).collect()
     }
 
-    fn from_pem(octets: &[u8]) -> Result<Self, String> {
-        let mut chain = Vec::new();
+    /// From a chain in DER, its own certificate first.
+    pub(super) fn from_chain(chain: Vec<Vec<u8>>) -> Result<Self, String> {
         let mut not_after = None;
-        for pem in Pem::iter_from_buffer(octets) {
-            let pem = pem.map_err(|cause| format!("it is not PEM: {cause}"))?;
-            if pem.label != "CERTIFICATE" {
-                continue;
+        for (der, number) in chain.iter().zip(1..) {
+            let (_, certificate) = x509_parser::parse_x509_certificate(der)
+                .map_err(|cause| format!("the certificate in place {number} is none: {cause}"))?;
+            if number == 1 && certificate.is_ca() {
+                return Err("the first certificate is that of a CA: the server's own must come first".to_owned());
             }
-            let number = chain.len() + 1;
-            let certificate =
-                pem.parse_x509().map_err(|cause| format!("the certificate in place {number} is none: {cause}"))?;
-            if not_after.is_none() {
-                if certificate.is_ca() {
-                    return Err("the first certificate is that of a CA: the server's own must come first".to_owned());
-                }
-                not_after = Some(u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0));
-            }
-            chain.push(pem.contents);
+            not_after.get_or_insert(u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0));
         }
         let (Some(first), Some(not_after)) = (chain.first(), not_after) else {
             return Err("there is no certificate in the file".to_owned());
@@ -74,6 +66,17 @@ impl Certificate {
         let digest = certificate_digest(first);
         let key = spki_hash(first).ok_or("the first certificate has no key where a certificate has it")?;
         Ok(Self { chain, digest, key, not_after: UnixTime(not_after) })
+    }
+
+    fn from_pem(octets: &[u8]) -> Result<Self, String> {
+        let mut chain = Vec::new();
+        for pem in Pem::iter_from_buffer(octets) {
+            let pem = pem.map_err(|cause| format!("it is not PEM: {cause}"))?;
+            if pem.label == "CERTIFICATE" {
+                chain.push(pem.contents);
+            }
+        }
+        Self::from_chain(chain)
     }
 }
 

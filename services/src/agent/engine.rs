@@ -1,6 +1,7 @@
 //! Everything that the agent knows while it runs, and the steps by which it goes on.
 
 mod plan;
+mod staging;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, TryLockError};
@@ -22,8 +23,10 @@ use super::config::Config;
 use super::hook::{Hooks, Job};
 use super::list;
 use super::queue::Queue;
+use super::remember::Memory;
 use super::round::Round;
 use super::shelves::Shelves;
+use super::stage::Staged;
 use super::status::Status;
 use super::sweep::sweep;
 use super::target::{Due, Key, OWN_OPERATOR, Target, Timing};
@@ -39,6 +42,9 @@ const COLLECT: u64 = 5;
 const TURN: Duration = Duration::from_secs(120);
 /// Files out of use are looked for once in so many seconds at most.
 const SWEEP: u64 = 60;
+
+/// Another agent works on the state directory.
+pub(super) const AGENT_RUNNING: &str = "agent_running";
 
 /// Something that was begun has ended.
 pub(super) enum Event {
@@ -63,6 +69,9 @@ pub(super) struct Engine {
     pub(super) timing: Timing,
     pub(super) list: Watched<AuthorityList>,
     pub(super) certificates: BTreeMap<PathBuf, Watched<Certificate>>,
+    pub(super) staged: Watched<Vec<Staged>>,
+    /// The certificates that sites have, or had lately.
+    pub(super) memory: Memory,
     pub(super) shelves: Shelves,
     /// Why the alternate beside the certificate of this file is not used.
     pub(super) refused: BTreeMap<PathBuf, Trouble>,
@@ -121,7 +130,7 @@ pub(super) fn lock(state: &Path) -> Result<File, Trouble> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            Err(Trouble::new("agent_running", format!("another agent holds {}", path.display())))
+            Err(Trouble::new(AGENT_RUNNING, format!("another agent holds {}", path.display())))
         }
         Err(TryLockError::Error(cause)) => Err(trouble(format!("cannot lock {}: {cause}", path.display()))),
     }
@@ -139,11 +148,17 @@ impl Engine {
             tracing::warn!(code = trouble.code, "{}; it is begun anew", trouble.sentence);
             None
         });
+        let memory = Memory::read(&config.state()).unwrap_or_else(|trouble| {
+            tracing::warn!(code = trouble.code, "{}; it is begun anew", trouble.sentence);
+            Memory::default()
+        });
         let (sender, events) = unbounded_channel();
         Self {
             timing: Timing { lifetime: config.lifetime, interval: config.interval() },
             list: Watched::new(list::files(&config.authorities)),
             certificates: BTreeMap::new(),
+            staged: Watched::new(vec![Staged::directory(&config.state())]),
+            memory,
             shelves: Shelves::default(),
             refused: BTreeMap::new(),
             shown_from: BTreeMap::new(),

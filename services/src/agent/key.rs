@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mecai::Sha256;
+use mecai::key_proof::StagedKey;
 use openssl::pkey::{Id, PKey, Private};
 use zeroize::Zeroizing;
 
@@ -34,5 +35,17 @@ impl Key {
     /// Whether signatures of its kind include their own digest.
     pub(super) fn is_edwards(&self) -> bool {
         matches!(self.private.id(), Id::ED25519 | Id::ED448)
+    }
+
+    /// The key as that of a staged certificate.
+    ///
+    /// # Errors
+    /// `key_unusable` for a kind that spec section 12 does not know.
+    pub(super) fn staged(&self, path: &Path) -> Result<StagedKey, Trouble> {
+        let der = self.private.private_key_to_pkcs8().ok().map(Zeroizing::new);
+        der.and_then(|der| StagedKey::from_pkcs8(&der)).ok_or_else(|| {
+            let kinds = "is none of P-256, P-384, RSA of 2048 to 8192 bits, Ed25519";
+            Trouble::new("key_unusable", format!("the key {} {kinds}", path.display()))
+        })
     }
 }

@@ -7,17 +7,20 @@ mod client;
 mod clock;
 mod config;
 mod csr;
+mod driver;
 mod engine;
 mod hook;
 mod key;
 mod list;
 mod queue;
+mod remember;
 mod round;
 mod run;
 mod shelf;
 mod shelves;
 mod site;
 mod snapshot;
+mod stage;
 mod status;
 mod sweep;
 mod table;
@@ -34,6 +37,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 pub use self::config::{Config, Site};
 pub use self::csr::Csr;
+pub use self::stage::Stage;
 pub use self::status::{AuthorityStatus, ListStatus, Role, SiteStatus, Status};
 pub use self::trouble::{Failing, Trouble};
 use crate::exit::Exit;
@@ -50,6 +54,8 @@ pub enum Command {
     Status(Output),
     /// Print a certificate signing request for a site's hosts on its key, for an alternate
     Csr(Csr),
+    /// Have a site's coming certificate vouched for, then put it into use
+    Stage(Stage),
 }
 
 /// What every subcommand is told.
@@ -80,6 +86,7 @@ pub fn run(command: &Command) -> ExitCode {
             &options.config
         }
         Command::Csr(csr) => &csr.options.config,
+        Command::Stage(stage) => &stage.options.config,
     };
     let config = match Config::read(path) {
         Ok(config) => config,
@@ -90,6 +97,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Once(output) => run::once(config, output.json),
         Command::Status(output) => run::show(&config, output.json),
         Command::Csr(csr) => csr::run(&config, csr),
+        Command::Stage(command) => stage::run(config, command),
     };
     done.unwrap_or_else(output::fail).into()
 }

@@ -152,7 +152,14 @@ mod tests {
 
     fn round(ends: UnixTime) -> Result<Round, Trouble> {
         let key = Key { host: "www.shop.example".to_owned(), port: 443, certificate: [7; 32] };
-        let wish = Wish { protocol: Protocol::Tls, addresses: Vec::new(), stay: None, ends, shown_from: UnixTime(0) };
+        let wish = Wish {
+            protocol: Protocol::Tls,
+            addresses: Vec::new(),
+            stay: None,
+            ends,
+            shown_from: UnixTime(0),
+            hurried: false,
+        };
         let mut round = Round::new(1, Vec::new());
         let addresses: Vec<IpAddr> = (0..20).map(|last| IpAddr::from([192, 0, 2, last])).collect();
         round.propose(&key, &wish, &addresses, Timing { lifetime: 100, interval: 25 }, NOW)?;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use mecai::Sha256;
 use mecai::chain::certificate_digest;
 use mecai::store::{
-    Answers, Contents, LeftOut, Part, Store, StoreCause, StoreError, StoredAlternate, StoredBundle, serverinfo,
-    write_serverinfo,
+    Answers, Contents, LeftOut, Part, Store, StoreCause, StoreError, StoredAlternate, StoredBundle, StoredStaged,
+    serverinfo, write_serverinfo,
 };
 use mecai::time::UnixTime;
 
@@ -98,6 +98,14 @@ impl Shelf {
             StoredAlternate { chain: chain.to_vec(), bundles: bundles.unwrap_or_default() }
         });
         let (own, staged) = (self.contents.bundles().to_vec(), self.contents.staged().to_vec());
+        let contents = Contents::new(*self.contents.certificate(), own, alternate, staged).map_err(malformed)?;
+        self.replace(contents, now);
+        Ok(())
+    }
+
+    /// The coming certificates to show beside this one, to authorities only.
+    pub(super) fn set_staged(&mut self, staged: Vec<StoredStaged>, now: UnixTime) -> Result<(), Trouble> {
+        let (own, alternate) = (self.contents.bundles().to_vec(), self.contents.alternate().cloned());
         let contents = Contents::new(*self.contents.certificate(), own, alternate, staged).map_err(malformed)?;
         self.replace(contents, now);
         Ok(())

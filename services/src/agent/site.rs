@@ -51,4 +51,13 @@ impl Whole {
     pub(super) fn key(&self) -> Option<&PathBuf> {
         self.sections.iter().find_map(|site| site.key.as_ref())
     }
+
+    /// Every host with every port.
+    pub(super) fn places(&self) -> BTreeSet<(&str, u16)> {
+        self.sections.iter().flat_map(Site::places).collect()
+    }
+
+    pub(super) fn alternate(&self) -> Option<&PathBuf> {
+        self.sections.iter().find_map(|site| site.alternate.as_ref())
+    }
 }

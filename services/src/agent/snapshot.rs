@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use mecai::AuthorityId;
 use mecai::authority_list::AuthorityList;
 use mecai::bundle::Bundle;
 use mecai::time::UnixTime;
+use mecai::{AuthorityId, Sha256};
 
 use super::engine::{Engine, authorities, is_usable};
+use super::stage::Staged;
 use super::status::{AuthorityStatus, ListStatus, Role, SiteStatus, Status};
 use super::target::{Key, OWN_OPERATOR, Target, Timing};
 use super::trouble::{Failing, Trouble};
@@ -62,6 +63,16 @@ impl Engine {
                 status.sites.extend(std::iter::once(primary).chain(alternate));
             }
         }
+        for staged in self.staged() {
+            let (digest, file) =
+                (staged.certificate.digest, Staged::path(&self.config.state(), &staged.certificate.digest));
+            for (host, port) in staged.places() {
+                // With its file in place already it is the primary's row.
+                if status.of(&digest, [(host, port)]).all(|known| known.is_none()) {
+                    status.sites.push(self.row(&file, Role::Staged, host, port, Some(digest), now));
+                }
+            }
+        }
         status
     }
 
@@ -87,8 +98,11 @@ impl Engine {
     }
 
     fn site(&self, file: &Path, role: Role, host: &str, port: u16, now: UnixTime) -> SiteStatus {
-        let watched = self.certificates.get(file);
-        let digest = watched.and_then(Watched::value).map(|certificate| certificate.digest);
+        let digest = self.certificate(file).map(|certificate| certificate.digest);
+        self.row(file, role, host, port, digest, now)
+    }
+
+    fn row(&self, file: &Path, role: Role, host: &str, port: u16, digest: Option<Sha256>, now: UnixTime) -> SiteStatus {
         let mut status = SiteStatus {
             host: host.to_owned(),
             port,
@@ -104,7 +118,7 @@ impl Engine {
             warnings: Vec::new(),
             authorities: Vec::new(),
         };
-        let unreadable = watched.and_then(Watched::trouble);
+        let unreadable = self.certificates.get(file).and_then(Watched::trouble);
         let known = self.known(&status);
         status.trouble = unreadable.map(|trouble| {
             let before = known.and_then(|known| known.trouble.as_ref()).filter(|before| before.code == trouble.code);

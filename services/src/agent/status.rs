@@ -4,8 +4,9 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use mecai::durable;
+use data_encoding::HEXLOWER;
 use mecai::time::UnixTime;
+use mecai::{Sha256, durable};
 use serde::{Deserialize, Serialize};
 
 use super::trouble::{Failing, Trouble};
@@ -80,6 +81,8 @@ pub enum Role {
     Primary,
     /// The second one, on the same key.
     Alternate,
+    /// One that is to take the primary's place.
+    Staged,
 }
 
 /// What one authority says of one site.
@@ -107,6 +110,7 @@ impl fmt::Display for Role {
         f.write_str(match self {
             Self::Primary => "primary",
             Self::Alternate => "alternate",
+            Self::Staged => "staged",
         })
     }
 }
@@ -148,6 +152,27 @@ impl Status {
         let path = Self::path(state);
         durable::replace(&path, self.to_json().as_bytes(), 0o644)
             .map_err(|cause| Trouble::new("state_failed", format!("cannot write {}: {}", path.display(), cause.kind())))
+    }
+
+    /// What is known of a certificate at these hosts and ports; none where it is not known there.
+    pub(super) fn of<'s, 'p>(
+        &'s self,
+        certificate: &Sha256,
+        places: impl IntoIterator<Item = (&'p str, u16)>,
+    ) -> impl Iterator<Item = Option<&'s SiteStatus>> {
+        let certificate = Some(HEXLOWER.encode(certificate));
+        places.into_iter().map(move |(host, port)| {
+            self.sites.iter().find(|site| (&*site.host, site.port) == (host, port) && site.certificate == certificate)
+        })
+    }
+
+    /// Whether a certificate is well vouched for at all of them.
+    pub(super) fn is_vouched<'p>(
+        &self,
+        certificate: &Sha256,
+        places: impl IntoIterator<Item = (&'p str, u16)>,
+    ) -> bool {
+        self.of(certificate, places).all(|site| site.is_some_and(SiteStatus::is_well))
     }
 
     /// As it stands in the file.

@@ -32,6 +32,8 @@ pub(super) struct Wish {
     pub(super) ends: UnixTime,
     /// From when on servers can show it: they need some seconds to find what the agent wrote. 1970: they do.
     pub(super) shown_from: UnixTime,
+    /// It is staged: somebody waits for its vouchers.
+    pub(super) hurried: bool,
 }
 
 /// How often things are done, in seconds.
@@ -79,6 +81,10 @@ pub(super) enum Due {
 
 /// After this refusal an authority need not be asked again while the certificate is the same.
 pub(super) const OWN_OPERATOR: &str = "own_operator";
+/// Servers show another certificate: after a swap or while one is staged that is over within seconds.
+const WRONG_CERTIFICATE: &str = "wrong_certificate";
+/// The first pause after it.
+const HURRY: u64 = 3;
 /// Servers show what was written so many seconds ago: the module looks at a file once in [`LOOK_EVERY`] at most.
 pub(super) const SHOWN_AFTER: u64 = LOOK_EVERY + 1;
 /// One bundle is left for the next round of all.
@@ -89,6 +95,12 @@ impl Timing {
     pub(super) fn backoff(self) -> Backoff {
         let first = self.first_pause();
         Backoff::new(first, (self.interval / 6).max(first))
+    }
+
+    fn backoff_after(self, code: &str, hurried: bool) -> Backoff {
+        let longest = if hurried { self.first_pause() } else { self.interval / 6 };
+        let first = HURRY.min(self.first_pause());
+        if code == WRONG_CERTIFICATE { Backoff::new(first, longest.max(first)) } else { self.backoff() }
     }
 
     fn first_pause(self) -> u64 {
@@ -148,13 +160,15 @@ impl Target {
         let missing = |id: &&AuthorityId| self.asked.get(*id).is_none_or(|asked| asked.failing.is_some());
         let missing: Vec<AuthorityId> = askable.iter().filter(may).filter(missing).copied().collect();
         // Those that failed together come back together, so that they share a bundle.
-        let settled = now.0.saturating_sub(timing.first_pause());
-        let is_settled = |id: &AuthorityId| self.asked.get(id).is_none_or(|asked| asked.next_attempt().0 <= settled);
+        let is_settled = |id: &AuthorityId| {
+            let is_over = |asked: &Asked| asked.next_attempt().0 <= now.0.saturating_sub(asked.settles(timing));
+            self.asked.get(id).is_none_or(is_over)
+        };
         if !missing.iter().any(is_settled) {
             Due::Nobody
         } else if bundles <= BUNDLES_BEFORE_ALL {
             Due::Missing(missing)
-        } else if now.since(self.full_round) >= timing.interval / 4 {
+        } else if now.since(self.full_round) >= if self.wish.hurried { HURRY } else { timing.interval / 4 } {
             // Yet another bundle would push one out whose authorities are in no other.
             everybody()
         } else {
@@ -205,6 +219,10 @@ impl Target {
         random: u32,
     ) {
         let asked = self.asked.entry(authority).or_insert_with(|| Asked::new(timing));
+        let is_wrong = |code: &str| code == WRONG_CERTIFICATE;
+        if is_wrong(failure.code()) != asked.failing.as_ref().is_some_and(|before| is_wrong(&before.code)) {
+            asked.backoff = timing.backoff_after(failure.code(), self.wish.hurried);
+        }
         asked.failing = Some(Failing::after(asked.failing.as_ref(), failure.code(), failure.to_string(), now));
         asked.retry_after = failure.retry_at;
         asked.backoff.failed(failure, now, random);
@@ -225,6 +243,7 @@ impl Target {
         {
             asked.not_before = last.plus(timing.lifetime);
         }
+        asked.backoff = timing.backoff_after(&failing.code, self.wish.hurried);
         asked.not_before = asked.not_before.max(retry_after.unwrap_or(UnixTime(0)));
         asked.failing = Some(failing);
         asked.retry_after = retry_after;
@@ -287,6 +306,12 @@ impl Asked {
         self.backoff.next_attempt().max(self.not_before)
     }
 
+    /// How long to wait for others that failed as well.
+    fn settles(&self, timing: Timing) -> u64 {
+        let is_wrong = self.failing.as_ref().is_some_and(|failing| failing.code == WRONG_CERTIFICATE);
+        if is_wrong { HURRY.min(timing.first_pause()) } else { timing.first_pause() }
+    }
+
     fn may_ask(&self, now: UnixTime, timing: Timing) -> bool {
         let is_over = now >= self.not_before || self.not_before.since(now) > timing.lifetime.max(43_200);
         self.backoff.may_ask(now) && is_over
@@ -317,6 +342,7 @@ mod tests {
             stay: None,
             ends: NOW.plus(10_000_000),
             shown_from: UnixTime(0),
+            hurried: false,
         }
     }
 
@@ -369,6 +395,30 @@ mod tests {
         assert_eq!(target.due(NOW.plus(120), TIMING, &[A, B], 1), Due::Missing(vec![B]));
         assert_eq!(target.due(NOW.plus(120), TIMING, &[A], 1), Due::Nobody, "B is left alone for other reasons");
         assert_eq!(target.due(NOW.plus(1), TIMING, &[A, B, [3; 8]], 1), Due::Missing(vec![[3; 8]]));
+    }
+
+    #[test]
+    fn who_saw_another_certificate_is_asked_again_soon_and_while_it_is_staged_never_long_after() {
+        for (hurried, longest) in [(false, 3_600), (true, 60)] {
+            let mut target = Target::new(Wish { hurried, ..wish() }, TIMING, std::iter::empty(), 0);
+            target.begin_full_round(NOW, TIMING, 0);
+            target.endorsed(A, TIMING);
+            let mut now = NOW;
+            for pause in [3, 6, 12, 24, 48, 96, 192, 384, 768, 1_536, 3_072, 6_144] {
+                target.failed(B, &refused(Problem::WrongCertificate), now, TIMING, LATEST);
+                let next = now.plus(pause.min(longest) + HURRY);
+                assert_eq!(target.due(UnixTime(next.0 - 1), TIMING, &[A, B], 1), Due::Nobody, "{hurried} {pause}");
+                assert_eq!(target.due(next, TIMING, &[A, B], 1), Due::Missing(vec![B]), "{hurried} {pause}");
+                now = UnixTime(now.0 + 1);
+            }
+            // Another failure is another pause.
+            target.failed(B, &refused(Problem::Distrusted), NOW, TIMING, LATEST);
+            assert_eq!(target.due(NOW.plus(119), TIMING, &[A, B], 1), Due::Nobody);
+            assert_eq!(target.due(NOW.plus(120), TIMING, &[A, B], 1), Due::Missing(vec![B]));
+            // Somebody waits for it: all are asked before a bundle would be pushed out.
+            let full = if hurried { Due::Everybody(vec![A, B]) } else { Due::Nobody };
+            assert_eq!(target.due(NOW.plus(120), TIMING, &[A, B], 3), full);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use mecai::Sha256;
+use mecai::store::StoredStaged;
 use mecai::time::UnixTime;
 
 use super::super::alternate;
@@ -29,6 +30,8 @@ impl Engine {
             self.has_changed = true;
         }
         let mut has_new = self.certificates.is_empty() || now >= self.replan_at;
+        has_new |= self.read_staged(now);
+        let config = &self.config;
         for path in config.sites.iter().flat_map(|site| std::iter::once(&site.certificate).chain(&site.alternate)) {
             let watched = self.certificates.entry(path.clone()).or_insert_with(|| Watched::new(vec![path.clone()]));
             let before = watched.trouble().cloned();
@@ -36,8 +39,23 @@ impl Engine {
             self.has_changed |= watched.trouble() != before.as_ref();
         }
         if has_new {
+            self.remember(now);
             self.update_targets(now);
             self.has_changed = true;
+        }
+    }
+
+    /// Notes which certificates the sites have.
+    fn remember(&mut self, now: UnixTime) {
+        let files: BTreeSet<&Path> = self.config.sites.iter().map(|site| &*site.certificate).collect();
+        for file in &files {
+            if let Some(certificate) = self.certificates.get(*file).and_then(Watched::value) {
+                self.memory.note(file, certificate, now);
+            }
+        }
+        self.memory.forget(&files, now);
+        if let Err(trouble) = self.memory.write(&self.config.state()) {
+            tracing::error!(code = trouble.code, "{}", trouble.sentence);
         }
     }
 
@@ -58,8 +76,9 @@ impl Engine {
             plan.shelves.insert(certificate.digest);
             self.plan_alternate(&mut plan, site, &certificate, now);
         }
+        self.plan_staged(&mut plan, now);
         self.shown_from.retain(|certificate, _| plan.targets.keys().any(|key| key.certificate == *certificate));
-        self.update_shelves(&plan, now);
+        self.update_shelves(&mut plan, now);
         self.targets.retain(|key, target| plan.targets.get(key) == Some(&target.wish));
         for (key, wish) in plan.targets {
             if !self.targets.contains_key(&key) {
@@ -108,7 +127,7 @@ impl Engine {
         plan.alternates.entry(primary.digest).or_insert(Beside::Chain(alternate.chain));
     }
 
-    fn update_shelves(&mut self, plan: &Plan, now: UnixTime) {
+    fn update_shelves(&mut self, plan: &mut Plan, now: UnixTime) {
         let tell = |trouble: Trouble| tracing::error!(code = trouble.code, "{}", trouble.sentence);
         let directories = self.directories();
         for certificate in &plan.shelves {
@@ -124,6 +143,8 @@ impl Engine {
                 Some(Beside::Nothing) => shelf.set_alternate(None, now),
                 Some(Beside::AsBefore) | None => Ok(()),
             };
+            let staged = plan.staged.remove(certificate).unwrap_or_default();
+            let set = set.and_then(|()| shelf.set_staged(staged, now));
             let is_of = |site: &&Site| {
                 self.certificates
                     .get(&site.certificate)
@@ -140,21 +161,24 @@ impl Engine {
 
 /// What is to be vouched for, and the shelves for it.
 #[derive(Default)]
-struct Plan {
-    targets: BTreeMap<Key, Wish>,
-    shelves: BTreeSet<Sha256>,
+pub(super) struct Plan {
+    pub(super) targets: BTreeMap<Key, Wish>,
+    pub(super) shelves: BTreeSet<Sha256>,
     /// By the certificate beside which they are shown.
-    alternates: BTreeMap<Sha256, Beside>,
+    pub(super) alternates: BTreeMap<Sha256, Beside>,
+    /// By the certificate beside which they are shown.
+    pub(super) staged: BTreeMap<Sha256, Vec<StoredStaged>>,
 }
 
 /// What a certificate has beside it.
-enum Beside {
+pub(super) enum Beside {
     Nothing,
     AsBefore,
     Chain(Vec<Vec<u8>>),
 }
 
 impl Plan {
+    /// A certificate is to be vouched for at these hosts and ports of a site.
     fn want(&mut self, site: &Site, certificate: &Certificate, shown_from: UnixTime) {
         for (host, port) in site.places() {
             let key = Key { host: host.to_owned(), port, certificate: certificate.digest };
@@ -164,6 +188,7 @@ impl Plan {
                 stay: site.stay,
                 ends: certificate.not_after,
                 shown_from,
+                hurried: false,
             };
             self.targets.insert(key, wish);
         }

@@ -1,0 +1,100 @@
+//! Certificates that are to take the place of a site's: shown to authorities beside every one that servers may still
+//! have, and vouched for beforehand.
+
+use mecai::time::UnixTime;
+
+use super::super::certificate::Certificate;
+use super::super::config::Site;
+use super::super::stage::Staged;
+use super::super::target::{Key, SHOWN_AFTER, Wish};
+use super::super::watch::Watched;
+use super::Engine;
+use super::plan::{Beside, Plan};
+
+impl Engine {
+    /// The certificates that are staged for sites of the configuration.
+    pub(in super::super) fn staged(&self) -> impl Iterator<Item = &Staged> {
+        let is_ours = |staged: &&Staged| self.config.sites.iter().any(|site| site.certificate == staged.site);
+        self.staged.value().into_iter().flatten().filter(is_ours)
+    }
+
+    /// Reads what was staged since; takes away what has ended, or is in use and vouched for. Says whether there is
+    /// something new.
+    pub(super) fn read_staged(&mut self, now: UnixTime) -> bool {
+        let state = self.config.state();
+        for staged in self.staged.value().into_iter().flatten() {
+            if staged.until() < now {
+                tracing::info!("{} is no longer staged: the proofs of its key have ended", name(staged));
+                staged.remove(&state);
+            } else if self.is_deployed(staged) {
+                tracing::info!("{} is no longer staged: it is the site's certificate and vouched for", name(staged));
+                staged.remove(&state);
+            }
+        }
+        let known = self.staged.value().cloned().unwrap_or_default();
+        self.staged.refresh(|| {
+            let (all, troubles) = Staged::read_all(&state);
+            for trouble in troubles {
+                tracing::error!(code = trouble.code, "{}; it is left out", trouble.sentence);
+            }
+            for staged in all.iter().filter(|staged| !known.contains(staged)) {
+                tracing::info!("{} is staged for {}", name(staged), staged.site.display());
+            }
+            Ok(all)
+        })
+    }
+
+    /// Adds what is staged.
+    pub(super) fn plan_staged(&mut self, plan: &mut Plan, now: UnixTime) {
+        // Kept at hand for as long as servers may show them, so that what is staged beside them comes and goes.
+        plan.shelves.extend(self.memory.earlier().map(|known| known.certificate));
+        let all: Vec<Staged> = self.staged().filter(|staged| now <= staged.until()).cloned().collect();
+        for staged in all {
+            let digest = staged.certificate.digest;
+            self.replan_at = self.replan_at.min(staged.until().plus(1));
+            let shown_from = *self.shown_from.entry(digest).or_insert(now.plus(SHOWN_AFTER));
+            for known in self.memory.of(&staged.site).filter(|known| known.certificate != digest) {
+                plan.shelves.insert(known.certificate);
+                plan.staged.entry(known.certificate).or_default().extend(staged.beside(&known.key));
+            }
+            // Its own file is there before it is used.
+            plan.shelves.insert(digest);
+            let places = staged.places();
+            for site in self.config.sites.iter().filter(|site| site.certificate == staged.site) {
+                for (host, port) in site.places().filter(|place| places.contains(place)) {
+                    let key = Key { host: host.to_owned(), port, certificate: digest };
+                    let wish = Wish {
+                        protocol: site.protocol,
+                        addresses: site.addresses.clone(),
+                        stay: site.stay,
+                        ends: staged.certificate.not_after,
+                        shown_from,
+                        hurried: true,
+                    };
+                    plan.targets.insert(key, wish);
+                }
+                if let Some(alternate) = self.kept_alternate(site, &staged) {
+                    plan.alternates.entry(digest).or_insert(Beside::Chain(alternate.chain.clone()));
+                }
+            }
+        }
+    }
+
+    /// The alternate that the site has now, where it has the staged key too.
+    fn kept_alternate(&self, site: &Site, staged: &Staged) -> Option<&Certificate> {
+        let alternate = self.certificate(site.alternate.as_ref()?)?;
+        let is_used = !self.refused.contains_key(&site.certificate) && alternate.digest != staged.certificate.digest;
+        (is_used && alternate.key == staged.certificate.key).then_some(alternate)
+    }
+
+    /// Whether it is in the site's file, and well vouched for at every host and port.
+    fn is_deployed(&self, staged: &Staged) -> bool {
+        let present = self.certificates.get(&staged.site).and_then(Watched::value);
+        present.is_some_and(|present| present.digest == staged.certificate.digest)
+            && self.known.is_vouched(&staged.certificate.digest, staged.places())
+    }
+}
+
+fn name(staged: &Staged) -> String {
+    format!("the certificate {}", data_encoding::HEXLOWER.encode(&staged.certificate.digest))
+}

@@ -1,0 +1,168 @@
+//! A staged certificate on disk: `staged/<SHA-256>.json` in the agent's directory, written by `mecai agent stage`, read
+//! by the agent. Nothing in it is secret.
+
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use data_encoding::{BASE64, HEXLOWER};
+use mecai::key_proof::KeyProof;
+use mecai::store::StoredStaged;
+use mecai::time::UnixTime;
+use mecai::{Sha256, durable};
+use serde::{Deserialize, Serialize};
+
+use super::super::certificate::Certificate;
+use super::super::trouble::Trouble;
+
+const VERSION: u32 = 1;
+
+/// A certificate that is to take the place of a site's, and the proofs of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Staged {
+    /// The certificate file that the site has in the configuration.
+    pub(in super::super) site: PathBuf,
+    pub(in super::super) certificate: Certificate,
+    proofs: Vec<Proof>,
+}
+
+/// The proof for one host and port, beside the certificate with one key (spec section 12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Proof {
+    der: Vec<u8>,
+    host: String,
+    port: u16,
+    handshake_key: Sha256,
+    not_after: UnixTime,
+}
+
+impl Staged {
+    /// Puts together what belongs together.
+    pub(in super::super) fn new(site: PathBuf, certificate: Certificate, proofs: Vec<Vec<u8>>) -> Result<Self, String> {
+        let read = |der: Vec<u8>| -> Result<Proof, String> {
+            let proof = KeyProof::from_der(&der).map_err(|error| error.to_string())?;
+            let claim = *proof.claim();
+            if claim.certificate != certificate.digest {
+                return Err("a key proof is for another certificate".to_owned());
+            }
+            let (host, port) = (claim.host.to_owned(), claim.port);
+            Ok(Proof { host, port, handshake_key: claim.handshake_key, not_after: claim.not_after, der })
+        };
+        let proofs = proofs.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self { site, certificate, proofs })
+    }
+
+    /// The directory of them, in the agent's own.
+    pub(in super::super) fn directory(state: &Path) -> PathBuf {
+        state.join("staged")
+    }
+
+    pub(in super::super) fn path(state: &Path, certificate: &Sha256) -> PathBuf {
+        Self::directory(state).join(format!("{}{SUFFIX}", HEXLOWER.encode(certificate)))
+    }
+
+    /// All that can be read, and what is wrong with the others.
+    pub(in super::super) fn read_all(state: &Path) -> (Vec<Self>, Vec<Trouble>) {
+        let directory = Self::directory(state);
+        let list = || -> io::Result<BTreeSet<PathBuf>> {
+            let paths =
+                std::fs::read_dir(&directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+            // Others are being written.
+            let is_whole = |path: &PathBuf| {
+                path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(SUFFIX.as_bytes()))
+            };
+            Ok(paths.into_iter().filter(is_whole).collect())
+        };
+        let paths = match list() {
+            Ok(paths) => paths,
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return (Vec::new(), Vec::new()),
+            Err(cause) => return (Vec::new(), vec![trouble(&directory, cause.to_string())]),
+        };
+        let (mut all, mut troubles) = (Vec::new(), Vec::new());
+        for path in paths {
+            match Self::read(&path) {
+                Ok(staged) => all.push(staged),
+                Err(problem) => troubles.push(trouble(&path, problem)),
+            }
+        }
+        (all, troubles)
+    }
+
+    /// Writes it durably.
+    ///
+    /// # Errors
+    /// `state_failed`.
+    pub(in super::super) fn write(&self, state: &Path) -> Result<(), Trouble> {
+        let wire = Wire {
+            version: VERSION,
+            site: self.site.clone(),
+            chain: self.certificate.chain.iter().map(|der| BASE64.encode(der)).collect(),
+            key_proofs: self.proofs.iter().map(|proof| BASE64.encode(&proof.der)).collect(),
+        };
+        let path = Self::path(state, &self.certificate.digest);
+        let write = || {
+            std::fs::create_dir_all(Self::directory(state))?;
+            let text = serde_json::to_vec_pretty(&wire).map_err(io::Error::other)?;
+            durable::replace(&path, &text, 0o644)
+        };
+        write().map_err(|cause| Trouble::new("state_failed", format!("cannot write {}: {cause}", path.display())))
+    }
+
+    /// Takes its file away.
+    pub(in super::super) fn remove(&self, state: &Path) {
+        let path = Self::path(state, &self.certificate.digest);
+        if let Err(cause) = std::fs::remove_file(&path)
+            && cause.kind() != ErrorKind::NotFound
+        {
+            tracing::error!(code = "state_failed", "{} cannot be removed: {cause}", path.display());
+        }
+    }
+
+    /// The hosts and ports for which it is proved.
+    pub(in super::super) fn places(&self) -> BTreeSet<(&str, u16)> {
+        self.proofs.iter().map(|proof| (proof.host.as_str(), proof.port)).collect()
+    }
+
+    /// The last second in which any proof is in force.
+    pub(in super::super) fn until(&self) -> UnixTime {
+        self.proofs.iter().map(|proof| proof.not_after).max().unwrap_or(UnixTime(0))
+    }
+
+    /// What is shown beside a certificate with this key.
+    pub(in super::super) fn beside(&self, key: &Sha256) -> impl Iterator<Item = StoredStaged> {
+        let chain = &self.certificate.chain;
+        let proofs = self.proofs.iter().filter(move |proof| proof.handshake_key == *key);
+        proofs.map(move |proof| StoredStaged { chain: chain.clone(), key_proof: proof.der.clone() })
+    }
+
+    fn read(path: &Path) -> Result<Self, String> {
+        let octets = std::fs::read(path).map_err(|cause| cause.to_string())?;
+        let wire: Wire = serde_json::from_slice(&octets).map_err(|cause| cause.to_string())?;
+        if wire.version != VERSION {
+            return Err(format!("its version is {}, not {VERSION}", wire.version));
+        }
+        let decode = |texts: &[String]| {
+            let decoded: Result<Vec<_>, _> = texts.iter().map(|text| BASE64.decode(text.as_bytes())).collect();
+            decoded.map_err(|cause| cause.to_string())
+        };
+        let certificate = Certificate::from_chain(decode(&wire.chain)?)?;
+        Self::new(wire.site, certificate, decode(&wire.key_proofs)?)
+    }
+}
+
+const SUFFIX: &str = ".json";
+
+fn trouble(path: &Path, problem: String) -> Trouble {
+    Trouble::new("staged_unreadable", format!("the staged certificate {}: {problem}", path.display()))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    version: u32,
+    site: PathBuf,
+    /// Certificates in DER, base64.
+    chain: Vec<String>,
+    /// Key proofs in DER, base64.
+    key_proofs: Vec<String>,
+}
