@@ -38,6 +38,7 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/share/mecai
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/openssl.cnf.in > $(DESTDIR)$(PREFIX)/share/mecai/openssl.cnf
 	chmod 0644 $(DESTDIR)$(PREFIX)/share/mecai/openssl.cnf
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/share/mecai/hooks packaging/hooks/certbot-deploy packaging/hooks/lego-renew
 
 clean:
 	$(CARGO) clean

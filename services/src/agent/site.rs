@@ -23,12 +23,7 @@ impl Whole {
         let files: BTreeSet<&PathBuf> = config.sites.iter().filter(is_it).map(|site| &site.certificate).collect();
         let mut files = files.into_iter();
         match (files.next(), files.next()) {
-            (None, _) => {
-                let hosts: BTreeSet<&str> =
-                    config.sites.iter().flat_map(|site| &site.hosts).map(String::as_str).collect();
-                let hosts = hosts.into_iter().collect::<Vec<_>>().join(", ");
-                Err(Trouble::new("site_unknown", format!("no [[site]] has the host {name}; there are {hosts}")))
-            }
+            (None, _) => Err(unknown(config, name)),
             (Some(certificate), None) => {
                 let sections = config.sites.iter().filter(|site| site.certificate == *certificate).cloned().collect();
                 Ok(Self { certificate: certificate.clone(), sections })
@@ -39,6 +34,16 @@ impl Whole {
                 Err(Trouble::new("site_ambiguous", sentence))
             }
         }
+    }
+
+    /// Finds a site by the first of these names that is known.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub(super) fn find_first(config: &Config, names: &[String]) -> Result<Self, Trouble> {
+        let mut all = names.iter().map(|name| Self::find(config, name));
+        let is_found = |found: &Result<Self, Trouble>| !found.as_ref().is_err_and(|trouble| trouble.code == UNKNOWN);
+        all.find(is_found).unwrap_or_else(|| Err(unknown(config, &names.join(" or "))))
     }
 
     /// Every host once, in the configuration's order.
@@ -60,4 +65,12 @@ impl Whole {
     pub(super) fn alternate(&self) -> Option<&PathBuf> {
         self.sections.iter().find_map(|site| site.alternate.as_ref())
     }
+}
+
+const UNKNOWN: &str = "site_unknown";
+
+fn unknown(config: &Config, name: &str) -> Trouble {
+    let hosts: BTreeSet<&str> = config.sites.iter().flat_map(|site| &site.hosts).map(String::as_str).collect();
+    let hosts = hosts.into_iter().collect::<Vec<_>>().join(", ");
+    Trouble::new(UNKNOWN, format!("no [[site]] has the host {name}; there are {hosts}"))
 }

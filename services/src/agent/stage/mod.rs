@@ -23,8 +23,9 @@ use crate::output;
 /// What the command is told.
 #[derive(Debug, clap::Args)]
 pub struct Stage {
-    /// A host of the site, or its certificate file
-    pub site: String,
+    /// A host of the site, or its certificate file; of several the first that the configuration knows
+    #[arg(required = true, value_name = "SITE")]
+    pub sites: Vec<String>,
     /// The chain of the coming certificate, PEM
     #[arg(long, value_name = "FILE")]
     pub certificate: PathBuf,
@@ -44,7 +45,7 @@ pub struct Stage {
 
 /// Stages, waits, deploys.
 pub(super) fn run(config: Config, command: &Stage) -> Result<Exit, Trouble> {
-    let site = match Whole::find(&config, &command.site) {
+    let site = match Whole::find_first(&config, &command.sites) {
         Ok(site) => site,
         Err(trouble) => return Ok(output::tell(trouble, Exit::Usage)),
     };
