@@ -265,7 +265,6 @@ fn what_is_wrong_is_told_in_one_sentence_and_nothing_is_staged() {
 #[test]
 fn an_agent_leaves_out_a_staged_file_that_it_cannot_read() {
     let (stand, _) = stand();
-    fs::create_dir(stand.path("state/staged")).unwrap();
     fs::write(stand.path(&format!("state/staged/{}.json", "00".repeat(32))), "{}").unwrap();
     let agent = stand.start();
     until("it is told", || agent.log().contains("staged_unreadable").then_some(()));

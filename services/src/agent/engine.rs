@@ -70,6 +70,8 @@ pub(super) struct Engine {
     pub(super) list: Watched<AuthorityList>,
     pub(super) certificates: BTreeMap<PathBuf, Watched<Certificate>>,
     pub(super) staged: Watched<Vec<Staged>>,
+    /// Those of them that are over.
+    unstaged: Vec<Staged>,
     /// The certificates that sites have, or had lately.
     pub(super) memory: Memory,
     pub(super) shelves: Shelves,
@@ -144,6 +146,8 @@ impl Engine {
         let dns = Dns::new(&resolvers, DNS_DEADLINE).map_err(|error| error.to_string());
         // Not there for lack of rights, for instance: told when something is written.
         let _ = fs::create_dir_all(&config.store);
+        // Its own, so that it can take away what another user stages.
+        let _ = fs::create_dir_all(Staged::directory(&config.state()));
         let known = Status::read(&config.state()).unwrap_or_else(|trouble| {
             tracing::warn!(code = trouble.code, "{}; it is begun anew", trouble.sentence);
             None
@@ -158,6 +162,7 @@ impl Engine {
             list: Watched::new(list::files(&config.authorities)),
             certificates: BTreeMap::new(),
             staged: Watched::new(vec![Staged::directory(&config.state())]),
+            unstaged: Vec::new(),
             memory,
             shelves: Shelves::default(),
             refused: BTreeMap::new(),

@@ -24,6 +24,10 @@ pub struct SitePlan {
     pub lifetime: Option<u64>,
     /// An OpenSSL serverinfo file to write, and a command that makes a server read it again.
     pub serverinfo: Option<(PathBuf, String)>,
+    /// The chain of a second certificate on the same key.
+    pub alternate: Option<PathBuf>,
+    /// The private key of the certificate.
+    pub key: Option<PathBuf>,
 }
 
 impl SiteAgent {
@@ -52,6 +56,9 @@ impl SiteAgent {
             format!("ports = [{}]", world.site_port()),
             format!("certificate = {}", text(&site.chain.display())),
         ]);
+        for (name, path) in [("alternate", &plan.alternate), ("key", &plan.key)] {
+            lines.extend(path.as_ref().map(|path| format!("{name} = {}", text(&path.display()))));
+        }
         if let Some((path, reload)) = &plan.serverinfo {
             lines.push(format!("serverinfo = {}", text(&path.display())));
             lines.push(format!("reload = {}", text(reload)));
@@ -97,6 +104,16 @@ impl SiteAgent {
     /// [`Error::Start`]. What it could not do is its exit status.
     pub fn once(&self, arguments: &[&str]) -> Result<Ran, Error> {
         let mut command = self.command("once");
+        command.args(arguments);
+        run(command)
+    }
+
+    /// Runs `mecai agent stage` with these arguments, the site first.
+    ///
+    /// # Errors
+    /// [`Error::Start`]. What it could not do is its exit status.
+    pub fn stage(&self, arguments: &[&str]) -> Result<Ran, Error> {
+        let mut command = self.command("stage");
         command.args(arguments);
         run(command)
     }

@@ -14,7 +14,10 @@ use super::plan::{Beside, Plan};
 impl Engine {
     /// The certificates that are staged for sites of the configuration.
     pub(in super::super) fn staged(&self) -> impl Iterator<Item = &Staged> {
-        let is_ours = |staged: &&Staged| self.config.sites.iter().any(|site| site.certificate == staged.site);
+        let is_ours = |staged: &&Staged| {
+            let is_of_site = self.config.sites.iter().any(|site| site.certificate == staged.site);
+            is_of_site && !self.unstaged.contains(staged)
+        };
         self.staged.value().into_iter().flatten().filter(is_ours)
     }
 
@@ -22,17 +25,26 @@ impl Engine {
     /// something new.
     pub(super) fn read_staged(&mut self, now: UnixTime) -> bool {
         let state = self.config.state();
-        for staged in self.staged.value().into_iter().flatten() {
-            if staged.until() < now {
-                tracing::info!("{} is no longer staged: the proofs of its key have ended", name(staged));
-                staged.remove(&state);
+        let all = self.staged.value().cloned().unwrap_or_default();
+        // A file that cannot be removed is not looked at again.
+        self.unstaged.retain(|staged| all.contains(staged));
+        let unstaged = self.unstaged.clone();
+        let mut has_new = false;
+        for staged in all.iter().filter(|staged| !unstaged.contains(staged)) {
+            let why = if staged.until() < now {
+                "the proofs of its key have ended"
             } else if self.is_deployed(staged) {
-                tracing::info!("{} is no longer staged: it is the site's certificate and vouched for", name(staged));
-                staged.remove(&state);
-            }
+                "it is the site's certificate and vouched for"
+            } else {
+                continue;
+            };
+            tracing::info!("{} is no longer staged: {why}", name(staged));
+            staged.remove(&state);
+            self.unstaged.push(staged.clone());
+            has_new = true;
         }
-        let known = self.staged.value().cloned().unwrap_or_default();
-        self.staged.refresh(|| {
+        let known = all;
+        has_new |= self.staged.refresh(|| {
             let (all, troubles) = Staged::read_all(&state);
             for trouble in troubles {
                 tracing::error!(code = trouble.code, "{}; it is left out", trouble.sentence);
@@ -41,7 +53,8 @@ impl Engine {
                 tracing::info!("{} is staged for {}", name(staged), staged.site.display());
             }
             Ok(all)
-        })
+        });
+        has_new
     }
 
     /// Adds what is staged.

@@ -10,7 +10,8 @@ use mecai::store::Store;
 use mecai::time::UnixTime;
 
 use super::super::config::Config;
-use super::super::status::{SiteStatus, Status};
+use super::super::status::{AuthorityStatus, SiteStatus, Status};
+use super::super::trouble::Failing;
 
 /// What is waited for.
 pub(super) struct Goal {
@@ -43,35 +44,44 @@ impl Goal {
         format!("{vouching} of {operators} operators vouch for {} at {at}", HEXLOWER.encode(&self.certificate))
     }
 
-    /// Why it is not reached.
-    pub(super) fn missing(&self, status: Option<&Status>, now: UnixTime) -> String {
+    /// How far it is.
+    pub(super) fn progress(&self, status: Option<&Status>, now: UnixTime) -> String {
         let certificate = HEXLOWER.encode(&self.certificate);
-        let nothing = || format!("nothing is known of {certificate} at {}", self.first());
-        let Some(status) = status else { return nothing() };
-        let sites: Vec<Option<&SiteStatus>> = status.of(&self.certificate, self.places()).collect();
-        let mut reasons: Vec<String> =
-            status.troubles.iter().map(|trouble| format!("{} ({})", trouble.sentence, trouble.code)).collect();
-        let what = match sites.iter().find(|site| !site.is_some_and(SiteStatus::is_well)) {
-            Some(None) => nothing(),
-            Some(Some(site)) => {
-                reasons.extend(site.trouble.iter().map(|trouble| format!("{} ({})", trouble.sentence, trouble.code)));
-                for known in &site.authorities {
-                    let failing = known.failing.as_ref();
-                    reasons.extend(failing.map(|it| format!("{}: {} ({})", known.operator, it.sentence, it.code)));
-                }
+        match status.and_then(|status| self.worst(status)) {
+            Some(site) => {
                 let (vouching, operators) = (site.vouching, site.operators);
                 format!(
                     "{vouching} of {operators} operators vouch for {certificate} at {} port {}",
                     site.host, site.port
                 )
             }
-            None => {
-                let lacking = self.directories.iter().find(|directory| !self.is_in(directory, now));
-                let lacking = lacking.map(|directory| directory.display().to_string()).unwrap_or_default();
-                format!("the vouchers for {certificate} are not in {lacking}")
-            }
-        };
-        std::iter::once(what).chain(reasons).collect::<Vec<_>>().join("; ")
+            None => match self.directories.iter().find(|directory| !self.is_in(directory, now)) {
+                Some(directory) if status.is_some_and(|status| status.is_vouched(&self.certificate, self.places())) => {
+                    format!("the vouchers for {certificate} are not in {}", directory.display())
+                }
+                _ => format!("nothing is known of {certificate} at {}", self.first()),
+            },
+        }
+    }
+
+    /// Why it is not reached.
+    pub(super) fn missing(&self, status: Option<&Status>, now: UnixTime) -> String {
+        let told = |failing: &Failing| format!("{} ({})", failing.sentence, failing.code);
+        let mut reasons = vec![self.progress(status, now)];
+        reasons.extend(status.iter().flat_map(|status| &status.troubles).map(told));
+        if let Some(site) = status.and_then(|status| self.worst(status)) {
+            reasons.extend(site.trouble.iter().map(told));
+            let of = |known: &AuthorityStatus| {
+                known.failing.as_ref().map(|failing| format!("{}: {}", known.operator, told(failing)))
+            };
+            reasons.extend(site.authorities.iter().filter_map(of));
+        }
+        reasons.join("; ")
+    }
+
+    /// The first place where it is not well.
+    fn worst<'s>(&self, status: &'s Status) -> Option<&'s SiteStatus> {
+        status.of(&self.certificate, self.places()).flatten().find(|site| !site.is_well())
     }
 
     fn places(&self) -> impl Iterator<Item = (&str, u16)> {

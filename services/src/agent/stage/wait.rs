@@ -110,6 +110,7 @@ async fn follow(
     signals: &mut Signals,
 ) -> Result<Option<Waited>, Trouble> {
     let began = now();
+    let mut told = String::new();
     loop {
         let mut status = Status::read(&config.state())?;
         status.iter_mut().flat_map(|status| &mut status.sites).for_each(|site| site.expire(now()));
@@ -118,6 +119,11 @@ async fn follow(
         }
         if is_late() {
             return Ok(Some(Waited::Late(goal.missing(status.as_ref(), now()))));
+        }
+        let progress = goal.progress(status.as_ref(), now());
+        if progress != told {
+            tracing::info!("{progress}");
+            told = progress;
         }
         let written = status.and_then(|status| status.written.parse().ok()).unwrap_or(UnixTime(0));
         if now().since(written.max(began)) > SILENT {
