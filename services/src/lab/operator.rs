@@ -91,6 +91,14 @@ impl Operator {
         self.intermediate.issue(leaf)
     }
 
+    /// The chain, PEM, of an end-entity certificate by the intermediate, as a certificate signing request asks for it.
+    ///
+    /// # Errors
+    /// As [`Ca::issue_for`].
+    pub fn issue_for(&self, request: &str) -> Result<String, Error> {
+        self.intermediate.issue_for(request)
+    }
+
     /// A new intermediate that this operator owns, below the root of `other`: the certificates that it issues have
     /// their status at this operator's server, its own certificate at that of `other`.
     ///

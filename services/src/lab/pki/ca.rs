@@ -1,8 +1,8 @@
 //! A CA: its key, its certificate, and what it issues.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CrlDistributionPoint, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, CrlDistributionPoint, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
 };
 use ring::digest::{SHA256, digest};
 
@@ -104,6 +104,23 @@ impl Ca {
         self.sign_end_entity(params, key, &what)
     }
 
+    /// The chain, PEM, of an end-entity certificate for the key and the names of a certificate signing request (PKCS#10,
+    /// PEM), valid for 90 days. The request's signature is checked: who asks has the key.
+    ///
+    /// # Errors
+    /// [`Error::Issue`] when it cannot be read, is not signed by its own key, or asks for an extension that is unknown
+    /// here.
+    pub fn issue_for(&self, request: &str) -> Result<String, Error> {
+        let what = || "what a certificate signing request asks for".to_owned();
+        let CertificateSigningRequestParams { mut params, public_key } =
+            CertificateSigningRequestParams::from_pem(request).map_err(failed(&what))?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.finish_end_entity(&mut params, Validity::default())?;
+        add_pointers(&mut params, &self.pointers).map_err(failed(&what))?;
+        let certificate = self.sign(&mut params, &public_key).map_err(failed(&what))?;
+        Ok(std::iter::once(&certificate).chain(&self.path).map(|der| certificate_pem(der)).collect())
+    }
+
     /// A delegated OCSP responder's certificate (RFC 6960 section 4.2.2.2): it may sign for this CA.
     pub(in crate::lab) fn issue_responder(&self, validity: Validity) -> Result<Issued, Error> {
         let what = || "a certificate for a delegated OCSP responder".to_owned();
@@ -194,7 +211,7 @@ impl Ca {
     }
 
     /// Signs, and writes the serial number into the books that OCSP and CRL answer from.
-    fn sign(&self, params: &mut CertificateParams, key: &KeyPair) -> Result<Vec<u8>, rcgen::Error> {
+    fn sign(&self, params: &mut CertificateParams, key: &impl PublicKeyData) -> Result<Vec<u8>, rcgen::Error> {
         params.use_authority_key_identifier_extension = true;
         let issuer = Issuer::from_params(&self.params, &self.key);
         let certificate = params.signed_by(key, &issuer)?.der().to_vec();

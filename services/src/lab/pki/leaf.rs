@@ -19,7 +19,7 @@ impl Leaf {
     pub fn new<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         Self {
             names: names.into_iter().map(Into::into).collect(),
-            validity: Validity::seconds(90 * 24 * 3600),
+            validity: Validity::default(),
             key_pem: None,
             pointers: None,
         }

@@ -37,6 +37,13 @@ pub struct Validity {
     pub not_after: u64,
 }
 
+impl Default for Validity {
+    /// Valid for 90 days from now on.
+    fn default() -> Self {
+        Self::seconds(90 * 24 * 3600)
+    }
+}
+
 impl Validity {
     /// Valid for `seconds` from now on; notBefore lies 60 s in the past.
     pub fn seconds(seconds: u64) -> Self {

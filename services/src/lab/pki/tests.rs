@@ -108,6 +108,35 @@ fn lifetime_key_and_pointers_are_as_given() {
 }
 
 #[test]
+fn a_request_is_answered_for_its_key_and_names_if_its_key_has_signed_it() {
+    let case = Case::new();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec![HOST.to_owned(), "127.10.0.1".to_owned()]).unwrap();
+    let request = params.serialize_request(&key).unwrap();
+    let chain = case.world.operators()[0].issue_for(&request.pem().unwrap()).unwrap();
+    fs::write(case.directory.join("roots.pem"), case.root(0)).unwrap();
+    fs::write(case.directory.join("chain.pem"), &chain).unwrap();
+    for (option, value) in [("-verify_hostname", HOST), ("-verify_ip", "127.10.0.1")] {
+        let mut command = Command::new("openssl");
+        command.args(["verify", "-CAfile", "roots.pem", "-untrusted", "chain.pem", "-purpose", "sslserver"]);
+        command.args(["-x509_strict", option, value, "chain.pem"]).current_dir(&case.directory);
+        assert!(command.output().unwrap().status.success(), "{option}");
+    }
+    let (_, pem) = x509_parser::pem::parse_x509_pem(chain.as_bytes()).unwrap();
+    let spki = rcgen::PublicKeyData::subject_public_key_info(&key);
+    assert_eq!(pem.parse_x509().unwrap().public_key().raw, spki);
+
+    // Another name than the one that was signed.
+    let mut changed = request.der().to_vec();
+    let at = changed.windows(HOST.len()).position(|octets| octets == HOST.as_bytes()).unwrap();
+    changed[at] ^= 1;
+    let forged = certificate_pem(&changed).replace("CERTIFICATE-", "CERTIFICATE REQUEST-");
+    let error = case.world.operators()[0].issue_for(&forged).unwrap_err();
+    assert_eq!(error.code(), "lab_issue");
+    assert!(error.to_string().contains("signature"), "{error}");
+}
+
+#[test]
 fn a_root_cross_signed_by_another_operator_leads_to_that_operators_root() {
     let case = Case::new();
     let [a, b] = case.world.operators() else { panic!("two operators") };
