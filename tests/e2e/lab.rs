@@ -37,7 +37,7 @@ fn words(letters: &str, said: [&str; 4]) -> BTreeMap<String, String> {
 #[test]
 fn authorities_look_for_themselves_and_come_and_go() {
     let world = World::builder().operators(4).authorities(MECAI).start().unwrap();
-    let mut site = Site::start(&world, HOST, "operator-a", 0, module(), &SitePlan::default()).unwrap();
+    let mut site = Site::start(&world, HOST, "operator-a", 0, module(), None, SitePlan::default()).unwrap();
     let agent = site.agent();
     assert_eq!(ask(agent), words("abcd", ["own_operator", "good", "good", "good"]));
 
@@ -58,7 +58,8 @@ fn authorities_look_for_themselves_and_come_and_go() {
 
     // A certificate whose status nobody has looked up yet, and nobody can.
     world.revocation_down();
-    let mut other = Site::start(&world, "www.other.example", "operator-a", 1, module(), &SitePlan::default()).unwrap();
+    let mut other =
+        Site::start(&world, "www.other.example", "operator-a", 1, module(), None, SitePlan::default()).unwrap();
     let unknown = "revocation_unknown";
     assert_eq!(ask(other.agent()), words("abcd", ["own_operator", unknown, unknown, unknown]));
     world.revocation_up().unwrap();

@@ -82,7 +82,8 @@ pub struct Site {
 
 impl Site {
     /// Starts the site in place `index` of the world, from 0: its certificate is by `operator`, its address, which DNS
-    /// has from now on, is 127.10.0.1 for the first. nginx runs when this returns; the agent is down.
+    /// has from now on, is 127.10.0.1 for the first. nginx runs when this returns; the agent is down. The vouchers are to
+    /// live for `lifetime` seconds, a day unless given.
     ///
     /// # Errors
     /// [`Error::UnknownOperator`]; as [`SiteAgent::make`] and [`SiteServer::start`].
@@ -92,12 +93,13 @@ impl Site {
         operator: &str,
         index: u8,
         module: &Path,
-        plan: &SitePlan,
+        lifetime: Option<u64>,
+        plan: SitePlan,
     ) -> Result<Self, Error> {
         let issued = world.operator(operator)?.issue(&Leaf::new([name]))?;
         let entry = world.write_site(name, &issued)?;
         let directory = world.make_directory(&["sites", name])?;
-        let agent = SiteAgent::make(world, &entry, plan, &directory)?;
+        let agent = SiteAgent::make(world, vec![(entry.clone(), plan)], lifetime, &directory)?;
         world.make_directory(&["sites", name, "vouchers"])?;
         let openssl_conf = OpensslConf::server(module, agent.store())
             .with("log", directory.join("openssl-server.log").display())
@@ -131,6 +133,11 @@ impl Site {
     /// Where nginx listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Its nginx.
+    pub fn nginx(&mut self) -> &mut Nginx {
+        self.server.nginx()
     }
 
     /// Its agent.

@@ -1,5 +1,6 @@
-//! A site's agent: the real program, in a process of its own.
+//! The agent of one or more sites: the real program, in a process of its own.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,64 +8,76 @@ use std::process::Command;
 use super::program::{Ran, run};
 use super::{Error, Process, SiteEntry, World};
 
-/// An agent that fetches the vouchers of one site. Dropping it ends its process.
+/// An agent that fetches the vouchers of its sites. Dropping it ends its process.
 #[derive(Debug)]
 pub struct SiteAgent {
     program: PathBuf,
     config: PathBuf,
     store: PathBuf,
     log: PathBuf,
+    /// What the configuration says before the sites.
+    head: Vec<String>,
+    port: u16,
+    sites: Vec<(SiteEntry, SitePlan)>,
     process: Option<Process>,
 }
 
-/// What an agent is to do.
+/// What an agent is to do for one site.
 #[derive(Clone, Debug, Default)]
 pub struct SitePlan {
-    /// How long vouchers are to live, in seconds; a day unless given. They are renewed at a quarter of it.
-    pub lifetime: Option<u64>,
+    /// The chain of a second certificate on the same key, PEM.
+    pub alternate: Option<PathBuf>,
     /// An OpenSSL serverinfo file to write, and a command that makes a server read it again.
     pub serverinfo: Option<(PathBuf, String)>,
-    /// The chain of a second certificate on the same key.
-    pub alternate: Option<PathBuf>,
-    /// The private key of the certificate.
-    pub key: Option<PathBuf>,
 }
 
 impl SiteAgent {
-    /// Writes `agent.toml` for this site, whose name is a DNS name at the world's site port, into `directory`; the
-    /// agent is down.
+    /// Writes `agent.toml` for these sites, whose names are DNS names at the world's site port, into `directory`; the
+    /// agent is down. Vouchers are to live for `lifetime` seconds, a day unless given, and are renewed at a quarter of
+    /// it.
     ///
     /// # Errors
     /// [`Error::NoProgram`] in a world without authorities, [`Error::File`].
-    pub fn make(world: &World, site: &SiteEntry, plan: &SitePlan, directory: &Path) -> Result<Self, Error> {
+    pub fn make(
+        world: &World,
+        sites: Vec<(SiteEntry, SitePlan)>,
+        lifetime: Option<u64>,
+        directory: &Path,
+    ) -> Result<Self, Error> {
         let program = world.program()?.to_path_buf();
         let store = directory.join("vouchers");
-        let config = directory.join("agent.toml");
-        let text = |text: &dyn std::fmt::Display| toml::Value::String(text.to_string()).to_string();
-        let mut lines = vec![
+        let mut head = vec![
             format!("authorities = {}", text(&world.list().path().display())),
             format!("authorities_keys = {}", text(&world.list().keys())),
             format!("store = {}", text(&store.display())),
             format!("state = {}", text(&directory.join("agent-state").display())),
             format!("resolvers = [{}]", text(&world.dns().address())),
         ];
-        lines.extend(plan.lifetime.map(|seconds| format!("lifetime = {seconds}")));
-        lines.extend([
-            String::new(),
-            "[[site]]".to_owned(),
-            format!("hosts = [{}]", text(&site.name)),
-            format!("ports = [{}]", world.site_port()),
-            format!("certificate = {}", text(&site.chain.display())),
-        ]);
-        for (name, path) in [("alternate", &plan.alternate), ("key", &plan.key)] {
-            lines.extend(path.as_ref().map(|path| format!("{name} = {}", text(&path.display()))));
+        head.extend(lifetime.map(|seconds| format!("lifetime = {seconds}")));
+        let agent = Self {
+            program,
+            config: directory.join("agent.toml"),
+            store,
+            log: directory.join("agent.log"),
+            head,
+            port: world.site_port(),
+            sites,
+            process: None,
+        };
+        agent.write_config()?;
+        Ok(agent)
+    }
+
+    /// The site of this name has this chain, PEM, as its second certificate from now on. The line goes into
+    /// `agent.toml`, which an agent that runs reads again by itself.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn set_alternate(&mut self, site: &str, chain: &Path) -> Result<(), Error> {
+        for (_, plan) in self.sites.iter_mut().filter(|(entry, _)| entry.name == site) {
+            plan.alternate = Some(chain.to_path_buf());
         }
-        if let Some((path, reload)) = &plan.serverinfo {
-            lines.push(format!("serverinfo = {}", text(&path.display())));
-            lines.push(format!("reload = {}", text(reload)));
-        }
-        fs::write(&config, lines.join("\n") + "\n").map_err(Error::file("write", &config))?;
-        Ok(Self { program, config, store, log: directory.join("agent.log"), process: None })
+        self.write_config()
     }
 
     /// Its configuration.
@@ -118,6 +131,16 @@ impl SiteAgent {
         run(command)
     }
 
+    /// Runs `mecai agent csr` for this site: its output is a request for a certificate on the site's key.
+    ///
+    /// # Errors
+    /// [`Error::Start`]. That it cannot is its exit status.
+    pub fn csr(&self, site: &str) -> Result<Ran, Error> {
+        let mut command = self.command("csr");
+        command.arg(site);
+        run(command)
+    }
+
     /// Runs `mecai agent status` with these further arguments.
     ///
     /// # Errors
@@ -133,4 +156,32 @@ impl SiteAgent {
         command.args(["agent", what, "--config"]).arg(&self.config).env_remove("OPENSSL_CONF");
         command
     }
+
+    /// Written beside and renamed: an agent that runs reads the old file or the new one.
+    fn write_config(&self) -> Result<(), Error> {
+        let mut lines = self.head.clone();
+        for (site, plan) in &self.sites {
+            lines.extend([
+                String::new(),
+                "[[site]]".to_owned(),
+                format!("hosts = [{}]", text(&site.name)),
+                format!("ports = [{}]", self.port),
+                format!("certificate = {}", text(&site.chain.display())),
+                format!("key = {}", text(&site.key.display())),
+            ]);
+            lines.extend(plan.alternate.iter().map(|chain| format!("alternate = {}", text(&chain.display()))));
+            if let Some((path, reload)) = &plan.serverinfo {
+                lines.push(format!("serverinfo = {}", text(&path.display())));
+                lines.push(format!("reload = {}", text(reload)));
+            }
+        }
+        let beside = self.config.with_extension("toml.new");
+        let write = || fs::write(&beside, lines.join("\n") + "\n").and_then(|()| fs::rename(&beside, &self.config));
+        write().map_err(Error::file("write", &self.config))
+    }
+}
+
+/// As a string in TOML.
+fn text(text: &dyn fmt::Display) -> String {
+    toml::Value::String(text.to_string()).to_string()
 }

@@ -85,10 +85,9 @@ fn start_sites(options: &Up, world: &World) -> Result<Vec<Site>, Error> {
         return Err(Error::TooManySites { sites: options.sites.len(), most: SITES_MAX });
     }
     let module = module(options.module.as_deref())?;
-    let plan = SitePlan { lifetime: Some(options.lifetime), ..SitePlan::default() };
     let first = world.operators().first().map(|operator| operator.id().to_owned()).unwrap_or_default();
     let start = |(index, name): (u8, &String)| {
-        let mut site = Site::start(world, name, &first, index, &module, &plan)?;
+        let mut site = Site::start(world, name, &first, index, &module, Some(options.lifetime), SitePlan::default())?;
         site.agent().up()?;
         Ok(site)
     };

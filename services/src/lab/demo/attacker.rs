@@ -50,7 +50,7 @@ impl Attacker {
 
     /// An agent of his own, which asks every authority to vouch for his certificate.
     pub(super) fn agent(&self, world: &World) -> Result<SiteAgent, Error> {
-        SiteAgent::make(world, &self.entry, &SitePlan::default(), &self.directory)
+        SiteAgent::make(world, vec![(self.entry.clone(), SitePlan::default())], None, &self.directory)
     }
 
     /// nginx with his certificate and the module, which hands over what his agent has got.
@@ -76,24 +76,32 @@ pub(super) fn serverinfo_line(file: &Path, answer: &[u8]) -> Result<String, Fail
     Ok(format!("    ssl_conf_command ServerInfoFile \"{}\";", file.display()))
 }
 
-/// What a server answers to the request for vouchers, as anybody can ask for it: by `openssl s_client -serverinfo`.
+/// What a server answers to the request for vouchers, as anybody can ask for it.
 pub(super) fn capture(server: SocketAddr) -> Result<Vec<u8>, Failure> {
+    let answer = answer(server, VOUCHERS)?;
+    let bundles = read_bundles(&answer).map_err(unmet("what openssl s_client printed"))?.count();
+    expect(bundles > 0, || format!("{server} answered without a bundle"))?;
+    Ok(answer)
+}
+
+/// The shop's answer to the extension of this number, by `openssl s_client -serverinfo`.
+pub(super) fn answer(server: SocketAddr, extension: u16) -> Result<Vec<u8>, Failure> {
     let mut command = Command::new("openssl");
     // -serverinfo asks in TLS 1.2 only.
-    command.args(["s_client", "-tls1_2", "-serverinfo", &VOUCHERS.to_string(), "-servername", HOST, "-connect"]);
+    command.args(["s_client", "-tls1_2", "-serverinfo", &extension.to_string(), "-servername", HOST, "-connect"]);
     command.arg(server.to_string()).env_remove("OPENSSL_CONF");
     let ran = run_program(command)?;
-    let label = format!("SERVERINFO FOR EXTENSION {VOUCHERS}");
+    let label = format!("SERVERINFO FOR EXTENSION {extension}");
     let pem = ran.output.split_once(&format!("-----BEGIN {label}-----\n"));
     let body = pem.and_then(|(_, rest)| rest.split_once(&format!("-----END {label}-----")));
     let Some((body, _)) = body else {
-        return Err(Failure::Unmet(format!("openssl s_client got no vouchers from {server} ({})", ran.exit())));
+        return Err(Failure::Unmet(format!(
+            "openssl s_client got no answer to extension {extension} from {server} ({})",
+            ran.exit()
+        )));
     };
     let body: String = body.split_whitespace().collect();
     let octets = BASE64.decode(body.as_bytes()).map_err(unmet("what openssl s_client printed"))?;
     // The number and the length of the extension stand before its contents.
-    let answer = octets.get(4..).unwrap_or_default().to_vec();
-    let bundles = read_bundles(&answer).map_err(unmet("what openssl s_client printed"))?.count();
-    expect(bundles > 0, || format!("{server} answered without a bundle"))?;
-    Ok(answer)
+    Ok(octets.get(4..).unwrap_or_default().to_vec())
 }

@@ -27,12 +27,8 @@ pub(super) fn open_shop(world: &World, module: &Path, lifetime: u64) -> Result<S
     let pid = directory.join(PLAIN).join("nginx.pid");
     // That nginx starts in step 2; until then there is nothing to reload.
     let reload = format!("test ! -s '{0}' || kill -HUP \"$(cat '{0}')\"", pid.display());
-    let plan = SitePlan {
-        lifetime: Some(lifetime),
-        serverinfo: Some((directory.join(SERVERINFO), reload)),
-        ..SitePlan::default()
-    };
-    Site::start(world, HOST, OWNER, 0, module, &plan)
+    let plan = SitePlan { serverinfo: Some((directory.join(SERVERINFO), reload)), ..SitePlan::default() };
+    Site::start(world, HOST, OWNER, 0, module, Some(lifetime), plan)
 }
 
 pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
