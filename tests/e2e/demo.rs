@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use support::{MECAI, module};
 
-const STEPS: usize = 6;
+const STEPS: usize = 7;
 
 /// Of 20 clients with a pick of two of twelve, 3.3 accept on average, with a deviation of 1.7: by the four deviations
 /// that the demo allows, 0 to 10. That alone would let a client through that never accepts; but the demo also demands
@@ -32,7 +32,7 @@ fn the_story_goes_as_told() {
     for step in 1..=STEPS {
         assert!(story.contains(&format!("\n{step}. ")), "{step}: {story}");
     }
-    assert!(story.contains("All 6 steps went as told") && !story.contains('✗'), "{story}");
+    assert!(story.contains("All 7 steps went as told") && !story.contains('✗'), "{story}");
 }
 
 /// A spoiled step ends the demo there, for the reason that it was spoiled for; those before it go well.
@@ -78,4 +78,9 @@ fn spoiled_5_nothing_goes_down() {
 #[test]
 fn spoiled_6_another_operator_is_distrusted() {
     ends_at(6, "does not show `distrusted` from each authority");
+}
+
+#[test]
+fn spoiled_7_the_client_does_not_fall_back() {
+    ends_at(7, "curl does not reach www.shop.example in TLS 1.2: exit 60");
 }

@@ -134,7 +134,7 @@ pub enum Error {
     /// A step of the demo did not go as told.
     #[error("step {step} did not go as told: {reason}")]
     Step {
-        /// 1 to 6.
+        /// 1 to 7.
         step: usize,
         /// One sentence.
         reason: String,

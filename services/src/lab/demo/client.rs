@@ -1,4 +1,4 @@
-//! Clients: stock curl and `openssl s_client`, told by `OPENSSL_CONF` alone to ask for vouchers.
+//! Clients: stock curl, Python, Node.js and `openssl s_client`, told by `OPENSSL_CONF` alone to ask for vouchers.
 
 use std::fmt;
 use std::fs;
@@ -11,13 +11,15 @@ use mecai::report::Report;
 use super::super::{Error, OpensslConf, Ran, World, run_program};
 use super::HOST;
 use super::failure::{Failure, unmet};
+use super::program::{Errand, Program};
 
-/// A user with a state directory and an address of its own.
-#[derive(Debug)]
+/// A user with a state directory and an address of its own, who visits one host.
+#[derive(Clone, Debug)]
 pub(super) struct Client {
     directory: PathBuf,
     roots: PathBuf,
     source: IpAddr,
+    host: String,
 }
 
 /// A file for `OPENSSL_CONF`, and the log that it names.
@@ -39,14 +41,27 @@ pub(super) struct Visit {
 pub(super) struct Judgement {
     /// `accepted`, `refused`, `unvouched`, `exempt`.
     pub(super) outcome: String,
+    /// The name that was meant.
+    pub(super) host: String,
     /// What stands behind the host.
     pub(super) reason: String,
 }
 
 impl Client {
-    /// A client in a new directory below the world's own, which connects from `source`.
+    /// A client in a new directory below the world's own, which connects from `source` and visits the shop.
     pub(super) fn new(world: &World, below: &[&str], source: IpAddr) -> Result<Self, Error> {
-        Ok(Self { directory: world.make_directory(below)?, roots: world.roots(), source })
+        let directory = world.make_directory(below)?;
+        Ok(Self { directory, roots: world.roots(), source, host: HOST.to_owned() })
+    }
+
+    /// The same client on its way to this host.
+    pub(super) fn visiting(&self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self.clone() }
+    }
+
+    /// Where it connects from.
+    pub(super) fn source(&self) -> IpAddr {
+        self.source
     }
 
     /// Where the module keeps the secret of the pick, and reports.
@@ -67,10 +82,24 @@ impl Client {
         Ok(Configuration { file: change(conf).write(&self.directory.join(format!("{name}.cnf")))?, log })
     }
 
-    /// Fetches `https://HOST/` by curl from whoever is at the address `to`.
+    /// Fetches the page of its host by curl from whoever is at the address `to`.
     pub(super) fn curl(&self, configuration: &Configuration, to: SocketAddr, more: &[&str]) -> Result<Visit, Failure> {
         let mut command = self.curl_command(configuration, to);
-        command.args(more).arg(url(to));
+        command.args(more).arg(self.url(to));
+        self.visit(configuration, command)
+    }
+
+    /// The same by any program, in this version of TLS: `1.2` or `1.3`.
+    pub(super) fn fetch(
+        &self,
+        program: Program,
+        configuration: &Configuration,
+        to: SocketAddr,
+        version: &str,
+    ) -> Result<Visit, Failure> {
+        let errand = Errand { host: &self.host, to, source: self.source, roots: &self.roots, version };
+        let mut command = program.command(&errand);
+        command.env("OPENSSL_CONF", &configuration.file);
         self.visit(configuration, command)
     }
 
@@ -78,7 +107,7 @@ impl Client {
     pub(super) fn curl_twice(&self, configuration: &Configuration, to: SocketAddr) -> Result<[String; 2], Failure> {
         let mut command = self.curl_command(configuration, to);
         command.args(["--output", "/dev/null", "--output", "/dev/null", "--write-out", "%{exitcode}\n"]);
-        command.args([url(to), url(to)]);
+        command.args([self.url(to), self.url(to)]);
         let visit = self.visit(configuration, command)?;
         let statuses: Vec<String> = visit.ran.output.lines().map(str::to_owned).collect();
         statuses.try_into().map_err(|_| {
@@ -89,7 +118,8 @@ impl Client {
     /// Connects by `openssl s_client -verify_return_error`, which knows the address of its peer.
     pub(super) fn s_client(&self, configuration: &Configuration, to: SocketAddr) -> Result<Visit, Failure> {
         let mut command = Command::new("openssl");
-        command.args(["s_client", "-verify_return_error", "-brief", "-servername", HOST, "-verify_hostname", HOST]);
+        command.args(["s_client", "-verify_return_error", "-brief"]);
+        command.args(["-servername", &self.host, "-verify_hostname", &self.host]);
         command.arg("-connect").arg(to.to_string()).arg("-CAfile").arg(&self.roots);
         command.env("OPENSSL_CONF", &configuration.file);
         self.visit(configuration, command)
@@ -116,7 +146,7 @@ impl Client {
     fn curl_command(&self, configuration: &Configuration, to: SocketAddr) -> Command {
         let mut command = Command::new("curl");
         command.args(["--disable", "--silent", "--show-error", "--max-time", "20", "--noproxy", "*"]);
-        command.args(["--resolve", &format!("{HOST}:{}:{}", to.port(), to.ip())]);
+        command.args(["--resolve", &format!("{}:{}:{}", self.host, to.port(), to.ip())]);
         command.args(["--interface", &format!("host!{}", self.source)]);
         command.arg("--cacert").arg(&self.roots);
         command.env("OPENSSL_CONF", &configuration.file);
@@ -127,11 +157,15 @@ impl Client {
         let ran = run_program(command)?;
         let log = if configuration.log.exists() {
             let text = fs::read_to_string(&configuration.log).map_err(Error::file("read", &configuration.log))?;
-            text.lines().filter_map(|line| Judgement::parse(line, ran.pid)).collect()
+            text.lines().filter_map(|line| Judgement::parse(line, ran.pid, &self.host)).collect()
         } else {
             Vec::new()
         };
         Ok(Visit { ran, log })
+    }
+
+    fn url(&self, to: SocketAddr) -> String {
+        format!("https://{}:{}/", self.host, to.port())
     }
 }
 
@@ -149,6 +183,16 @@ impl Visit {
         self.judgement().map_or("", Judgement::code)
     }
 
+    /// Whether the only judgement is a refusal.
+    pub(super) fn is_refused(&self) -> bool {
+        self.judgement().is_some_and(|judgement| judgement.outcome == "refused")
+    }
+
+    /// The first line of what the program said on standard error: curl has a page of good advice behind it.
+    pub(super) fn error(&self) -> &str {
+        self.ran.errors.lines().next().unwrap_or_default()
+    }
+
     /// The program's exit status, and what the module logged, for a person.
     pub(super) fn summary(&self) -> String {
         let log: Vec<String> = self.log.iter().map(Judgement::to_string).collect();
@@ -159,20 +203,20 @@ impl Visit {
 
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {HOST}: {}", self.outcome, self.reason)
+        write!(f, "{} {}: {}", self.outcome, self.host, self.reason)
     }
 }
 
 impl Judgement {
     /// `2026-11-01T00:00:00Z curl[4711] mecai: refused www.shop.example: no_voucher: …`, if this process wrote it.
-    fn parse(line: &str, pid: u32) -> Option<Self> {
+    fn parse(line: &str, pid: u32, host: &str) -> Option<Self> {
         let (head, event) = line.split_once(" mecai: ")?;
         if !head.ends_with(&format!("[{pid}]")) {
             return None;
         }
         let (outcome, rest) = event.split_once(' ')?;
-        let reason = rest.strip_prefix(HOST)?.strip_prefix(": ")?;
-        Some(Self { outcome: outcome.to_owned(), reason: reason.to_owned() })
+        let reason = rest.strip_prefix(host)?.strip_prefix(": ")?;
+        Some(Self { outcome: outcome.to_owned(), host: host.to_owned(), reason: reason.to_owned() })
     }
 
     /// The verdict's code.
@@ -190,10 +234,6 @@ impl Judgement {
     }
 }
 
-fn url(to: SocketAddr) -> String {
-    format!("https://{HOST}:{}/", to.port())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -205,12 +245,13 @@ mod tests {
         let line = "2026-11-01T00:00:00Z curl[4711] mecai: refused www.shop.example: wrong_certificate: vouched for \
                     certificate 01, the server showed 02; alarm: vouchers that do not belong here; notes: \
                     peer_unknown, port_not_compared";
-        let judgement = Judgement::parse(line, 4711).unwrap();
+        let judgement = Judgement::parse(line, 4711, HOST).unwrap();
         assert_eq!((judgement.outcome.as_str(), judgement.code()), ("refused", "wrong_certificate"));
         assert!(judgement.notes("peer_unknown") && judgement.notes("port_not_compared"));
         assert!(!judgement.notes("no_secret"));
-        assert_eq!(Judgement::parse(line, 711), None);
+        assert_eq!(Judgement::parse(line, 711, HOST), None);
+        assert_eq!(Judgement::parse(line, 4711, "shop.example"), None);
         let line = "2026-11-01T00:00:00Z curl[4711] mecai: accepted www.shop.example: vouched for by 2 operators";
-        assert_eq!(Judgement::parse(line, 4711).unwrap().code(), "accepted");
+        assert_eq!(Judgement::parse(line, 4711, HOST).unwrap().code(), "accepted");
     }
 }

@@ -6,6 +6,7 @@ mod client_hello;
 mod failure;
 mod interrupt;
 mod parallel;
+mod program;
 mod relay;
 mod step1_collect;
 mod step2_connect;
@@ -13,6 +14,8 @@ mod step3_intercept;
 mod step4_hacked_authority;
 mod step5_outage;
 mod step6_distrust;
+mod step7_attack;
+mod step7_failover;
 mod story;
 mod vouchers;
 
@@ -46,7 +49,7 @@ pub struct Demo {
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
     /// Spoil this step: the demo must end there
-    #[arg(long, value_name = "STEP", value_parser = clap::value_parser!(u8).range(1..=6))]
+    #[arg(long, value_name = "STEP", value_parser = clap::value_parser!(u8).range(1..=7))]
     spoil: Option<u8>,
     /// How many clients meet the man in the middle who holds an authority's key
     #[arg(long, value_name = "NUMBER", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=2000))]
@@ -76,18 +79,21 @@ struct Stage<'o> {
     visitor_conf: Configuration,
     attacker: Option<Attacker>,
     clients: Vec<Client>,
+    /// Another shop of the same operator.
+    neighbour: Option<Site>,
     world: World,
 }
 
 type Step = fn(&mut Stage<'_>) -> Result<(), Failure>;
 
-const STEPS: [(&str, Step); 6] = [
+const STEPS: [(&str, Step); 7] = [
     ("nginx serves www.shop.example; eleven operators vouch for its certificate", step1_collect::run),
     ("curl connects, and its log says why it accepted", step2_connect::run),
     ("Operator B is hacked: a man in the middle with a certificate for www.shop.example", step3_intercept::run),
     ("He now also holds the key of operator C's authority", step4_hacked_authority::run),
     ("All authorities and OCSP responders go down", step5_outage::run),
     ("The authorities are told to distrust operator A", step6_distrust::run),
+    ("Operator A stays distrusted; the shop gets a second certificate, of operator E", step7_failover::run),
 ];
 
 /// Tells the story on standard output.
@@ -140,6 +146,7 @@ fn set_up<'o>(told: &Demo, mut story: Story<'o>) -> Result<Stage<'o>, Error> {
         visitor_conf,
         attacker: None,
         clients: Vec::new(),
+        neighbour: None,
         world,
     })
 }

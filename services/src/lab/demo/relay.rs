@@ -37,6 +37,7 @@ pub(super) enum Treatment {
 #[derive(Debug)]
 pub(super) struct Relay {
     port: Port,
+    accepted: Arc<Mutex<HashMap<IpAddr, usize>>>,
     dropped: Arc<AtomicUsize>,
     _thread: ServerThread,
     _listening: Listening,
@@ -48,19 +49,25 @@ impl Relay {
         let port = Port::hold_exact(address)?;
         let (listener, listening) = port.listen()?;
         let dropped = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&dropped);
+        let accepted = Arc::default();
+        let counts = (Arc::clone(&accepted), Arc::clone(&dropped));
         let serve = async move || {
-            if let Err(error) = serve(listener, upstream, treatment, count).await {
+            if let Err(error) = serve(listener, upstream, treatment, counts).await {
                 tracing::error!(%error, "a relay of the lab ended");
             }
         };
         let thread = ServerThread::spawn(&format!("relay:{}", port.address().port()), serve)?;
-        Ok(Self { port, dropped, _thread: thread, _listening: listening })
+        Ok(Self { port, accepted, dropped, _thread: thread, _listening: listening })
     }
 
     /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.port.address()
+    }
+
+    /// How many connections have come from this address.
+    pub(super) fn accepted_from(&self, client: IpAddr) -> usize {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).get(&client).copied().unwrap_or_default()
     }
 
     /// How many connections it has dropped.
@@ -73,15 +80,14 @@ async fn serve(
     listener: std::net::TcpListener,
     upstream: SocketAddr,
     treatment: Treatment,
-    dropped: Arc<AtomicUsize>,
+    (accepted, dropped): (Arc<Mutex<HashMap<IpAddr, usize>>>, Arc<AtomicUsize>),
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let seen: Arc<Mutex<HashMap<IpAddr, usize>>> = Arc::default();
     loop {
         let (client, from) = listener.accept().await?;
         let place = {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = seen.entry(from.ip()).or_default();
+            let mut accepted = accepted.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = accepted.entry(from.ip()).or_default();
             *count += 1;
             *count - 1
         };

@@ -8,7 +8,7 @@ use super::attacker::{Attacker, HACKED, capture};
 use super::client::{Client, Configuration, Visit};
 use super::failure::{Failure, expect};
 use super::relay::{Relay, Treatment};
-use super::vouchers::words;
+use super::vouchers::{PRIMARY, words};
 use super::{HOST, Stage};
 
 /// curl's status for a certificate that was refused, and for a handshake that broke off.
@@ -45,7 +45,7 @@ fn without_vouchers(
     let agent = attacker.agent(&stage.world)?;
     let server = attacker.serve_own(&stage.world, &stage.module, &agent)?;
     let ran = agent.once(&["--json"])?;
-    let words = words(&ran.output)?;
+    let words = words(&ran.output, PRIMARY)?;
     let others = words.iter().find(|(_, word)| word.code() != "wrong_certificate" || word.good_until.is_some());
     expect(words.len() == stage.world.operators().len() && others.is_none(), || {
         format!("an authority does not say that it sees another certificate at {HOST}: {others:?}")
@@ -119,8 +119,7 @@ fn unseen_address(stage: &mut Stage<'_>) -> Result<(), Failure> {
 }
 
 fn refused(stage: &mut Stage<'_>, what: &str, visit: &Visit, status: i32, code: &str) -> Result<(), Failure> {
-    let is_refused = visit.judgement().is_some_and(|judgement| judgement.outcome == "refused");
-    expect(visit.ran.status == Some(status) && is_refused && visit.code() == code, || {
+    expect(visit.ran.status == Some(status) && visit.is_refused() && visit.code() == code, || {
         format!("{what}: curl did not refuse with exit {status} and {code}: {}", visit.summary())
     })?;
     stage.story.tick_with_log(&format!("{what}: curl {}", visit.ran.exit()), visit);

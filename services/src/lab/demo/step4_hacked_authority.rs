@@ -138,8 +138,7 @@ fn all_refuse(
     let key = &robbed.ok_or_else(|| Failure::Unmet(format!("{ROBBED} has no authority in the list")))?.public_key;
     let results = in_parallel(victims, |_, victim| {
         let visit = victim.client.curl(&victim.default, server.address(), &[])?;
-        let is_refused = visit.judgement().is_some_and(|judgement| judgement.outcome == "refused");
-        expect(visit.ran.status == Some(60) && is_refused, || {
+        expect(visit.ran.status == Some(60) && visit.is_refused(), || {
             format!("a client with the default did not refuse: {}", visit.summary())
         })?;
         let reports = victim.client.reports()?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mecai::time::UnixTime;
 
-use super::super::unix_now;
+use super::super::{Site, SitePlan, unix_now};
 use super::client::{Client, Configuration, Visit};
 use super::failure::{Failure, expect};
 use super::parallel::in_parallel;
@@ -16,10 +16,14 @@ use super::step2_connect::{answering, servers};
 use super::vouchers::{status, wait_for};
 use super::{OWNER, Stage};
 
-const REASON: &str = "issued certificates for names of others";
+/// Another shop with a certificate of the same operator, and its place in the world.
+pub(super) const NEIGHBOUR: &str = "www.bakery.example";
+const NEIGHBOUR_INDEX: u8 = 4;
+pub(super) const REASON: &str = "issued certificates for names of others";
 
 pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
     recover(stage)?;
+    open_neighbour(stage)?;
     let told_at = distrust(stage)?;
     reasons(stage, told_at)?;
     everybody_refuses(stage, told_at)
@@ -42,6 +46,28 @@ fn recover(stage: &mut Stage<'_>) -> Result<(), Failure> {
         bundle.operators.len(),
         results.len()
     ));
+    Ok(())
+}
+
+/// A second shop of operator A, which the visitor reaches as well.
+fn open_neighbour(stage: &mut Stage<'_>) -> Result<(), Failure> {
+    let life = stage.told.lifetime;
+    let (index, plan) = (NEIGHBOUR_INDEX, SitePlan::default());
+    let mut shop = Site::start(&stage.world, NEIGHBOUR, OWNER, index, &stage.module, Some(life), plan)?;
+    shop.agent().up()?;
+    let client = stage.visitor.visiting(NEIGHBOUR);
+    let mut last = None;
+    let reached = wait_for(life, || {
+        let visit = client.curl(&stage.visitor_conf, shop.address(), &[])?;
+        let is_reached = visit.ran.succeeded() && visit.code() == "accepted";
+        last = Some(visit);
+        Ok(is_reached.then_some(()))
+    })?;
+    expect(reached.is_some(), || {
+        format!("curl does not reach {NEIGHBOUR}: {}", last.as_ref().map(Visit::summary).unwrap_or_default())
+    })?;
+    stage.story.tick(&format!("{NEIGHBOUR}, another shop with a certificate of {OWNER}, opens: curl exit 0."));
+    stage.neighbour = Some(shop);
     Ok(())
 }
 

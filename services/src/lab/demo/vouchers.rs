@@ -93,25 +93,35 @@ impl Word {
     }
 }
 
-/// What the agent says of every operator's authority, by `mecai agent status --json`; empty before its first round.
+/// What the agent says of every operator's authority about a site's own certificate, by `mecai agent status --json`;
+/// empty before its first round.
 pub(super) fn status(agent: &SiteAgent) -> Result<BTreeMap<String, Word>, Failure> {
+    status_of(agent, PRIMARY)
+}
+
+/// The same about one of a site's certificates.
+pub(super) fn status_of(agent: &SiteAgent, role: &str) -> Result<BTreeMap<String, Word>, Failure> {
     let ran = agent.status(&["--json"])?;
     if ran.output.is_empty() {
         return Ok(BTreeMap::new());
     }
-    words(&ran.output)
+    words(&ran.output, role)
 }
 
-/// The words in a status that was printed with `--json`.
-pub(super) fn words(json: &str) -> Result<BTreeMap<String, Word>, Failure> {
+/// The words about one of a site's certificates in a status that was printed with `--json`.
+pub(super) fn words(json: &str, role: &str) -> Result<BTreeMap<String, Word>, Failure> {
     let status: Status = serde_json::from_str(json).map_err(unmet("the agent's status"))?;
-    let site = status.sites.into_iter().next();
+    let site = status.sites.into_iter().find(|site| site.role == role);
     let word = |authority: AuthorityStatus| {
         let failing = authority.failing.map(|failing| (failing.code, failing.sentence));
         (authority.operator, Word { good_until: authority.good_until, failing })
     };
     Ok(site.into_iter().flat_map(|site| site.authorities).map(word).collect())
 }
+
+/// The roles of a site's two certificates.
+pub(super) const PRIMARY: &str = "primary";
+pub(super) const ALTERNATE: &str = "alternate";
 
 /// What the demo reads of the agent's `status --json`, as any other program would.
 #[derive(serde::Deserialize)]
@@ -121,6 +131,7 @@ struct Status {
 
 #[derive(serde::Deserialize)]
 struct SiteStatus {
+    role: String,
     authorities: Vec<AuthorityStatus>,
 }
 
