@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::Error;
 use super::demo::{self, Demo};
+use super::drill::{self, Drill};
 use super::up::{self, Up};
 
 /// A world of operators, their CAs, authorities and DNS on this machine.
@@ -14,6 +15,8 @@ pub enum Command {
     Up(Up),
     /// Tell the whole story on real nginx and curl: exit status 0 only if all went as told
     Demo(Demo),
+    /// Distrust an operator on many sites, hour by hour: exit status 0 only if nobody with an alternate went down
+    Drill(Drill),
 }
 
 /// Does what the command line says: exit status 0, or 1 with one sentence on standard error.
@@ -21,6 +24,7 @@ pub fn run(command: &Command) -> ExitCode {
     let done = match command {
         Command::Up(options) => up::run(options),
         Command::Demo(options) => demo::run(options),
+        Command::Drill(options) => drill::run(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -83,6 +83,14 @@ pub enum Error {
         /// How many there can be.
         most: usize,
     },
+    /// A drill with more alternates than the operator has sites.
+    #[error("{alternates} alternates are more than the {sites} sites of the operator")]
+    TooManyAlternates {
+        /// How many were asked for.
+        alternates: usize,
+        /// How many sites of the operator there are.
+        sites: usize,
+    },
     /// The machine has no id of its own.
     #[error("{} {problem}; clients draw their picks by it: run systemd-machine-id-setup, or dbus-uuidgen --ensure={}", path.display(), path.display())]
     NoMachineId {
@@ -139,6 +147,12 @@ pub enum Error {
         /// One sentence.
         reason: String,
     },
+    /// A drill did not go as the design promises.
+    #[error("the drill did not go as promised: {reason}")]
+    Drill {
+        /// One sentence.
+        reason: String,
+    },
     /// The process that waits for Ctrl-C could not set itself up to do so.
     #[error("cannot wait for a signal: {0}")]
     Signal(io::Error),
@@ -158,12 +172,14 @@ impl Error {
             Self::NoOperators => "lab_no_operators",
             Self::NoProgram => "lab_no_program",
             Self::TooManySites { .. } => "lab_too_many_sites",
+            Self::TooManyAlternates { .. } => "lab_too_many_alternates",
             Self::NoMachineId { .. } => "lab_no_machine_id",
             Self::NoModule { .. } => "lab_no_module",
             Self::Start { .. } => "lab_start",
             Self::Ended { .. } => "lab_ended",
             Self::NotReady { .. } => "lab_not_ready",
             Self::Step { .. } => "lab_step",
+            Self::Drill { .. } => "lab_drill",
             Self::Signal(_) => "lab_signal",
         }
     }

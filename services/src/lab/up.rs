@@ -149,7 +149,7 @@ mod tests {
     fn parse(line: &[&str]) -> Up {
         match Line::try_parse_from(line).unwrap().command {
             Command::Up(up) => up,
-            Command::Demo(demo) => panic!("{demo:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -4,8 +4,6 @@ mod attacker;
 mod client;
 mod client_hello;
 mod failure;
-mod interrupt;
-mod parallel;
 mod program;
 mod relay;
 mod step1_collect;
@@ -31,7 +29,7 @@ use self::client::{Client, Configuration};
 use self::failure::Failure;
 use self::story::Story;
 use super::command::{module, program};
-use super::{Error, Site, SiteServer, World};
+use super::{Error, Site, SiteServer, World, interrupt};
 
 /// The site of the story.
 const HOST: &str = "www.shop.example";

@@ -18,11 +18,11 @@ use mecai::time::UnixTime;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::super::parallel::in_parallel;
 use super::super::{Error, SiteServer, unix_now};
 use super::attacker::{Attacker, capture};
 use super::client::{Client, Configuration};
 use super::failure::{Failure, expect, unmet};
-use super::parallel::in_parallel;
 use super::relay::{Relay, Treatment};
 use super::step1_collect::new_key;
 use super::vouchers::list;

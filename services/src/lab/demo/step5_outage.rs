@@ -8,11 +8,11 @@ use std::time::Duration;
 use mecai::extension::write_bundles;
 use mecai::time::UnixTime;
 
+use super::super::parallel::in_parallel;
 use super::super::{SiteServer, SiteView, unix_now};
 use super::attacker::serverinfo_line;
 use super::client::{Client, Configuration, Visit};
 use super::failure::{Failure, expect};
-use super::parallel::in_parallel;
 use super::step1_collect::collected;
 use super::step2_connect::servers;
 use super::vouchers::{Held, held, status, wait_for};

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use mecai::time::UnixTime;
 
+use super::super::parallel::in_parallel;
 use super::super::{Site, SitePlan, unix_now};
 use super::client::{Client, Configuration, Visit};
 use super::failure::{Failure, expect};
-use super::parallel::in_parallel;
 use super::step1_collect::collected;
 use super::step2_connect::{answering, servers};
 use super::vouchers::{status, wait_for};

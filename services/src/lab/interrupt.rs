@@ -6,8 +6,8 @@ use std::process::exit;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::super::Error;
-use super::super::server_thread::ServerThread;
+use super::Error;
+use super::server_thread::ServerThread;
 
 /// As a shell says that SIGINT ended a program.
 const INTERRUPTED: i32 = 130;
