@@ -22,6 +22,8 @@ pub struct Operator {
     intermediate: Arc<Ca>,
     /// Intermediates that it owns below roots of others.
     foreign: Mutex<Vec<Arc<Ca>>>,
+    /// The SPKI hashes of CA certificates of its that were made elsewhere.
+    adopted: Mutex<Vec<[u8; 32]>>,
     revocation: RevocationServer,
 }
 
@@ -45,7 +47,17 @@ impl Operator {
         let (root, intermediate) = (Arc::new(root), Arc::new(intermediate));
         revocation.publish("root", Arc::clone(&root));
         revocation.publish("intermediate", Arc::clone(&intermediate));
-        Ok(Self { id, name, country, region, root, intermediate, foreign: Mutex::default(), revocation })
+        Ok(Self {
+            id,
+            name,
+            country,
+            region,
+            root,
+            intermediate,
+            foreign: Mutex::default(),
+            adopted: Mutex::default(),
+            revocation,
+        })
     }
 
     /// `operator-a` for the first; `operator-27` after `operator-z`.
@@ -119,11 +131,18 @@ impl Operator {
         Ok(ca)
     }
 
-    /// SHA-256 of the SubjectPublicKeyInfo of every CA key that it owns: root, intermediate, and any intermediates
-    /// below others' roots.
+    /// SHA-256 of the SubjectPublicKeyInfo of every CA key that it owns: root, intermediate, any intermediates below
+    /// others' roots, and what it has adopted.
     pub fn ca_keys(&self) -> Vec<[u8; 32]> {
         let foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
-        [&self.root, &self.intermediate].into_iter().chain(foreign.iter()).map(|ca| ca.spki_sha256()).collect()
+        let adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = [&self.root, &self.intermediate].into_iter().chain(foreign.iter()).map(|ca| ca.spki_sha256());
+        own.chain(adopted.iter().copied()).collect()
+    }
+
+    /// It owns this CA key too, by its SPKI hash.
+    pub(super) fn adopt(&self, spki_sha256: [u8; 32]) {
+        self.adopted.lock().unwrap_or_else(PoisonError::into_inner).push(spki_sha256);
     }
 }
 

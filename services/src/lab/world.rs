@@ -1,5 +1,6 @@
 //! A world: a directory, operators, DNS, and everything that runs for them.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -237,6 +238,31 @@ impl World {
         self.list.publish(operators.collect::<Result<_, Error>>()?)
     }
 
+    /// A CA certificate that was made elsewhere, PEM, belongs to this operator from now on, and everybody trusts it as
+    /// they trust roots: it is added to the file of these, and to the authority list. Authorities read their roots when
+    /// they start, so all are started anew.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOperator`]; [`Error::Issue`] for what is no certificate; as [`World::publish_list`] and
+    /// [`World::authorities_up`].
+    pub fn adopt(&self, operator: &str, certificate_pem: &str) -> Result<(), Error> {
+        let operator = self.operator(operator)?;
+        let spki = x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes())
+            .ok()
+            .and_then(|(_, pem)| mecai::chain::spki_hash(&pem.contents))
+            .ok_or_else(|| Error::Issue {
+                what: format!("an entry for a CA of {}", operator.id()),
+                reason: "its certificate cannot be read".to_owned(),
+            })?;
+        let roots = self.roots();
+        let known = fs::read_to_string(&roots).map_err(Error::file("read", &roots))?;
+        write_public(&roots, &format!("{known}{certificate_pem}"))?;
+        operator.adopt(spki);
+        self.publish_list()?;
+        self.authorities_down();
+        self.authorities_up()
+    }
+
     /// The program `mecai` that its authorities and agents are.
     ///
     /// # Errors
@@ -304,9 +330,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::collections::BTreeMap;
-    use std::fs::{self, Permissions};
+    use std::fs::Permissions;
     use std::net::TcpStream;
     use std::os::unix::fs::PermissionsExt;
+
+    use mecai::authority_list::AuthorityList;
 
     use super::super::process::is_root;
 
@@ -344,6 +372,22 @@ mod tests {
             assert!(TcpStream::connect(address).is_err(), "{address}");
         }
         assert!(!file.directory.exists());
+    }
+
+    #[test]
+    fn an_adopted_ca_is_trusted_and_listed() {
+        let world = World::builder().operators(2).start().unwrap();
+        let elsewhere = World::builder().operators(1).start().unwrap();
+        let ca = elsewhere.operators()[0].intermediate();
+        assert_eq!(world.adopt("operator-b", "none").unwrap_err().code(), "lab_issue");
+        world.adopt("operator-b", &ca.certificate_pem()).unwrap();
+        let roots = fs::read_to_string(world.roots()).unwrap();
+        assert!(roots.ends_with(&ca.certificate_pem()) && roots.matches("BEGIN CERTIFICATE").count() == 3, "{roots}");
+        let list = AuthorityList::from_json(&fs::read(world.list().path()).unwrap()).unwrap();
+        assert_eq!(list.sequence(), 2);
+        let listed: Vec<usize> = list.operators().iter().map(|operator| operator.ca_keys.len()).collect();
+        assert_eq!(listed, [2, 3]);
+        assert!(world.operators()[1].ca_keys().contains(&ca.spki_sha256()));
     }
 
     #[test]
