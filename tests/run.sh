@@ -46,9 +46,13 @@ services() { cargo test --locked --no-fail-fast --package mecai-services; }
 tree() { tests/tree.sh; }
 
 # What takes long, besides. The tests are in the dev profile, as those above have built it; what they test is the release.
+# (Renewals are all in release: authorities, agents and ACME clients share the machine with clients that keep a pace.)
 models() { cargo test --locked --package mecai --lib -- --ignored; }
 memory() { cargo test --locked --package mecai-openssl -- --ignored --skip newer::; }
 nginx() { cargo test --locked --package mecai-services --test long_nginx -- --ignored --nocapture; }
+renewal() {
+    cargo test --locked --release --package mecai-services --test long_renewal -- --ignored --nocapture
+}
 off() {
     cargo run --locked --release --package mecai-bench -- --module target/release/mecai_openssl.so \
         --output "$logs/off.json" --only off --handshakes 10000 --at-most 1.02
@@ -75,7 +79,7 @@ openssl-4.0() { on_openssl 4.0; }
 
 stages=("$@")
 [ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module services)
-[ "${stages[*]}" != long ] || stages=(models memory nginx off demo openssl-1.1.1 openssl-3.5 openssl-4.0)
+[ "${stages[*]}" != long ] || stages=(models memory nginx renewal off demo openssl-1.1.1 openssl-3.5 openssl-4.0)
 for one in "${stages[@]}"; do stage "$one" "$one"; done
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
