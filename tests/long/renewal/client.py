@@ -2,8 +2,8 @@
 
 usage: client.py ROOTS HOST ADDRESS PORT PACE
 
-Every visit is a full handshake, by TLS 1.3 and 1.2 in turn, and a page. There are PACE of them a second, each when it is
-due: one that takes long is made up for. It goes on until its standard input ends. A line is `served SHA256` or
+Every visit is a full handshake, by TLS 1.3 and 1.2 in turn, and a page. There are PACE of them a second, each when
+it is due: one that takes long is made up for. It goes on until its standard input ends. A line is `served SHA256` or
 `failed WORDS`.
 """
 
