@@ -41,8 +41,9 @@ impl Pebble {
 
         let mut command = Command::new("pebble");
         command.arg("-config").arg(&config).args(["-dnsserver", &world.dns().address().to_string()]);
-        // Otherwise it waits up to 15 seconds before each look at a site. It goes on refusing every twentieth nonce.
-        command.env("PEBBLE_VA_NOSLEEP", "1");
+        // Otherwise it waits up to 15 seconds before each look at a site, and refuses every twentieth good nonce: certbot
+        // gives up at the second in a row.
+        command.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", "0");
         let mut process = Process::start("pebble", command, &directory.join("pebble.log")).unwrap();
         process.wait_for_listeners(&addresses, READY_WITHIN).unwrap();
         let pebble = Self { ports, _process: process };
