@@ -25,7 +25,7 @@ impl Site {
         world.make_directory(&["sites", name, "vouchers"]).unwrap();
         let [chain, key] = files.map(Path::to_path_buf);
         let entry = SiteEntry { name: name.to_owned(), chain, key };
-        let mut agent = SiteAgent::make(world, &entry, &SitePlan::default(), &directory).unwrap();
+        let mut agent = SiteAgent::make(world, vec![(entry.clone(), SitePlan::default())], None, &directory).unwrap();
         let conf = OpensslConf::server(module, agent.store()).with("log", directory.join("module.log").display());
         let view = SiteView {
             page: name,
