@@ -249,8 +249,12 @@ impl Verification<'_> {
     /// # Safety
     /// As for [`Self::judge`].
     unsafe fn conclude(&self, shown: &Shown<'_>, verdict: Verdict, served: Option<Certificates>) -> Judged {
-        let Self { installation, judge, functions, ssl, .. } = *self;
-        let name = shown.meant.title();
+        let Self { installation, judge, functions, ssl, store } = *self;
+        // What `shown` says of the name is gone where the alternate has taken its place: OpenSSL tells it anew.
+        // SAFETY: as the caller says.
+        let meant = unsafe { references::of_verification(&installation.crypto, functions, ssl, store) };
+        let shown = &Shown { meant: &meant, ..*shown };
+        let name = meant.title();
         event::verdict(&installation.log, &name, &verdict, shown.now);
         // SAFETY: as the caller says.
         unsafe {
