@@ -18,19 +18,19 @@ use crate::openssl::{
 };
 use crate::references::{self, Identity};
 
-/// Whether an error of the program's own verification says that the chain leads to no root that the program trusts.
-/// OpenSSL looks for a root before anything else, so with these it has found nothing else wrong.
-pub(crate) fn lacks_trusted_root(error: c_int) -> bool {
-    matches!(
-        error,
+/// Whether an error of the program's own verification, at this depth, says that the chain leads to no root that the program
+/// trusts. OpenSSL looks for a root before anything else, so with these it has found nothing else wrong.
+pub(crate) fn lacks_trusted_root(error: c_int, depth: c_int) -> bool {
+    match error {
         X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
-            | X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
-            | X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE
-            | X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
-            | X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN
-            | X509_V_ERR_CERT_UNTRUSTED
-            | X509_V_ERR_CERT_REJECTED
-    )
+        | X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+        | X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE
+        | X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+        | X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN => true,
+        // Of the end entity it is said by programs' callbacks, whatever they find wrong with it.
+        X509_V_ERR_CERT_UNTRUSTED | X509_V_ERR_CERT_REJECTED => depth > 0,
+        _ => false,
+    }
 }
 
 /// Whether the program uses TLSA records, which an alternate cannot have. OpenSSL tells only by what it says of a record

@@ -205,6 +205,7 @@ functions! {
         fn X509_STORE_CTX_get0_untrusted(store: *const X509_STORE_CTX) -> *mut OPENSSL_STACK;
         fn X509_STORE_CTX_get1_chain(store: *const X509_STORE_CTX) -> *mut OPENSSL_STACK;
         fn X509_STORE_CTX_get_error(store: *const X509_STORE_CTX) -> c_int;
+        fn X509_STORE_CTX_get_error_depth(store: *const X509_STORE_CTX) -> c_int;
         fn X509_STORE_CTX_get_ex_data(store: *const X509_STORE_CTX, index: c_int) -> *mut c_void;
         fn X509_STORE_CTX_get_verify_cb(store: *const X509_STORE_CTX) -> Option<VerifyEach>;
         fn X509_STORE_CTX_init(store: *mut X509_STORE_CTX, trusted: *mut X509_STORE, target: *mut X509,

@@ -170,11 +170,12 @@ impl Verification<'_> {
     /// As for [`Self::judge`].
     unsafe fn rescue(&self, received: &Received, error: c_int) -> Option<Judged> {
         let Self { installation, judge, functions, ssl, store } = *self;
-        if received.alternate.is_none() || !failover::lacks_trusted_root(error) {
-            return None;
-        }
         // SAFETY: as the caller says.
         unsafe {
+            let depth = installation.crypto.X509_STORE_CTX_get_error_depth(store);
+            if received.alternate.is_none() || !failover::lacks_trusted_root(error, depth) {
+                return None;
+            }
             let meant = references::of_verification(&installation.crypto, functions, ssl, store);
             let shown = self.shown(OwnVerification::NoTrustedRoot, &meant, received);
             let verdict = judge.judge(&installation.log, &shown);

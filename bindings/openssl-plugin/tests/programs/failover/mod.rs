@@ -2,6 +2,7 @@
 //! "Failover"): stock clients with the module, a stock server that shows it from a serverinfo file.
 
 mod accepted;
+mod callbacks;
 mod connection;
 mod names;
 mod served;
