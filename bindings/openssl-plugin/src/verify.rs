@@ -50,17 +50,23 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
                 Client::Off => return own,
                 Client::On(judge) => {
                     let verification = Verification { installation, judge, functions, ssl, store };
-                    if is_trusted {
+                    let next = if is_trusted {
                         // Whatever happens from here on, a panic too: without a verdict there is an error.
                         crypto.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
                         verification.judge(&received)
                     } else {
-                        match verification.rescue(&received, error) {
-                            Some(judged) => judged,
-                            None => {
-                                verification.note_overruled(own, error);
-                                return own;
-                            }
+                        verification.rescue(&received, error)
+                    };
+                    match next {
+                        Next::Judged(judged) => judged,
+                        Next::Own => {
+                            verification.note_overruled(own, error);
+                            return own;
+                        }
+                        Next::Again => {
+                            let asked = State::Asked(received);
+                            connection::set(functions, ssl, installation.connection_index(), asked);
+                            return 1;
                         }
                     }
                 }
@@ -127,6 +133,16 @@ unsafe fn verifies_again(functions: &Ssl, ssl: *const SSL) -> bool {
     }
 }
 
+/// How a handshake goes on.
+enum Next {
+    /// By a verdict.
+    Judged(Judged),
+    /// As the program's own verification has it.
+    Own,
+    /// OpenSSL verifies once more, which the program's callback has told it when it was asked about the alternate.
+    Again,
+}
+
 /// A client's handshake whose own certificate OpenSSL has verified; `ssl` and `store` are of the OpenSSL of `installation`,
 /// in this connection's verify callback.
 struct Verification<'a> {
@@ -142,7 +158,7 @@ impl Verification<'_> {
     ///
     /// # Safety
     /// As the type says, for this and the others.
-    unsafe fn judge(&self, received: &Received) -> Judged {
+    unsafe fn judge(&self, received: &Received) -> Next {
         let Self { installation, judge, functions, ssl, store } = *self;
         // SAFETY: as the caller says; chains and parameters stay for the callback.
         unsafe {
@@ -158,38 +174,38 @@ impl Verification<'_> {
             let meant = references::of_verification(&installation.crypto, functions, ssl, store);
             let shown = self.shown(own, &meant, received);
             let verdict = judge.judge(&installation.log, &shown);
-            let (verdict, served) = self.fail_over(&shown, verdict, received);
-            self.conclude(&shown, verdict, served)
+            let Some((verdict, served)) = self.fail_over(&shown, verdict, received) else { return Next::Again };
+            Next::Judged(self.conclude(&shown, verdict, served))
         }
     }
 
-    /// Judges the alternate of a handshake whose own chain leads to no root that the program trusts; none unless that is
-    /// what is accepted.
+    /// Judges the alternate of a handshake whose own chain leads to no root that the program trusts; no verdict unless that
+    /// is what is accepted.
     ///
     /// # Safety
     /// As for [`Self::judge`].
-    unsafe fn rescue(&self, received: &Received, error: c_int) -> Option<Judged> {
+    unsafe fn rescue(&self, received: &Received, error: c_int) -> Next {
         let Self { installation, judge, functions, ssl, store } = *self;
         // SAFETY: as the caller says.
         unsafe {
             let depth = installation.crypto.X509_STORE_CTX_get_error_depth(store);
             if received.alternate.is_none() || !failover::lacks_trusted_root(error, depth) {
-                return None;
+                return Next::Own;
             }
             let meant = references::of_verification(&installation.crypto, functions, ssl, store);
             let shown = self.shown(OwnVerification::NoTrustedRoot, &meant, received);
             let verdict = judge.judge(&installation.log, &shown);
-            let (verdict, served) = self.fail_over(&shown, verdict, received);
+            let Some((verdict, served)) = self.fail_over(&shown, verdict, received) else { return Next::Again };
             if verdict.outcome() == Outcome::Accepted {
-                return Some(self.conclude(&shown, verdict, served));
+                return Next::Judged(self.conclude(&shown, verdict, served));
             }
             event::verdict(&installation.log, &meant.title(), &verdict, shown.now);
-            None
+            Next::Own
         }
     }
 
     /// The verdict on the alternate, where there is one and it is due. What is accepted is put in place of the server's
-    /// own certificate; then the chain as it was served is given, too.
+    /// own certificate; then the chain as it was served is given, too. None if OpenSSL is to verify once more.
     ///
     /// # Safety
     /// As for [`Self::judge`].
@@ -198,14 +214,14 @@ impl Verification<'_> {
         shown: &Shown<'_>,
         verdict: Verdict,
         received: &Received,
-    ) -> (Verdict, Option<Certificates>) {
+    ) -> Option<(Verdict, Option<Certificates>)> {
         let Self { installation, judge, functions, ssl, store } = *self;
         let crypto = &installation.crypto;
-        let Some(answer) = &received.alternate else { return (verdict, None) };
+        let Some(answer) = &received.alternate else { return Some((verdict, None)) };
         // SAFETY: as the caller says.
         unsafe {
             if !judge.is_failover_due(&verdict, shown) || failover::uses_dane(crypto, functions, ssl) {
-                return (verdict, None);
+                return Some((verdict, None));
             }
             let own = Certificates::of_one(crypto, crypto.X509_STORE_CTX_get0_cert(store)).unwrap_or_default();
             let key = own.iter().next().and_then(spki).unwrap_or_default();
@@ -217,9 +233,12 @@ impl Verification<'_> {
                 Ok((offered, validated))
             });
             crypto.ERR_pop_to_mark();
+            if verifies_again(functions, ssl) {
+                return None;
+            }
             let (offered, validated) = match validated {
                 Ok(validated) => validated,
-                Err(cause) => return (judge.fail_over(&installation.log, shown, verdict, Err(cause)), None),
+                Err(cause) => return Some((judge.fail_over(&installation.log, shown, verdict, Err(cause)), None)),
             };
             let meant = validated.identity(functions, ssl);
             let alternate = Ok((&offered, validated.chain()));
@@ -227,10 +246,10 @@ impl Verification<'_> {
                 judge.fail_over(&installation.log, &Shown { meant: &meant, ..*shown }, verdict.clone(), alternate);
             drop(meant);
             if judged.outcome() != Outcome::Accepted {
-                return (judged, None);
+                return Some((judged, None));
             }
             let served = self.served();
-            if validated.take_place(store) { (judged, Some(served)) } else { (verdict, None) }
+            Some(if validated.take_place(store) { (judged, Some(served)) } else { (verdict, None) })
         }
     }
 
