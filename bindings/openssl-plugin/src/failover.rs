@@ -4,12 +4,13 @@
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ptr;
 
-use mecai::chain::Chain;
+use mecai::chain::{Chain, ChainError};
 use mecai::failover::Offered;
 use mecai::host::Reference;
 use mecai::verdict::{AlternateCause, Cause};
 
 use crate::certificates::Certificates;
+use crate::issuers::Issuers;
 use crate::openssl::{
     Crypto, OPENSSL_STACK, SSL, Ssl, X509, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
     X509_STORE_CTX, X509_V_ERR_CERT_REJECTED, X509_V_ERR_CERT_UNTRUSTED, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
@@ -49,25 +50,25 @@ pub(crate) unsafe fn uses_dane(crypto: &Crypto, functions: &Ssl, ssl: *mut SSL) 
 }
 
 /// An alternate whose chain OpenSSL has verified as the program demands it of the server's own.
-pub(crate) struct Validated<'c> {
-    verification: Verification<'c>,
+pub(crate) struct Validated {
+    verification: Verification,
     chain: Chain,
 }
 
-impl<'c> Validated<'c> {
+impl Validated {
     /// Verifies the alternate as `store` verified the server's own certificate: the same roots, parameters and callback.
     ///
     /// # Safety
     /// `ssl` and `store` are of the OpenSSL that the functions are of, in this connection's verify callback.
     pub(crate) unsafe fn new(
-        crypto: &'c Crypto,
+        crypto: &'static Crypto,
+        issuers: &Issuers,
         functions: &Ssl,
         ssl: *mut SSL,
         store: *mut X509_STORE_CTX,
         offered: &Offered<'_>,
     ) -> Result<Self, AlternateCause> {
-        let no_memory = || AlternateCause::NotTrusted("OpenSSL has no memory".to_owned());
-        let verification = Verification::of(crypto, offered)?;
+        let verification = Verification::of(crypto, issuers, offered)?;
         let context = verification.context;
         // SAFETY: as the caller says; the context and the certificates stay for the verification.
         unsafe {
@@ -93,6 +94,7 @@ impl<'c> Validated<'c> {
             let verified = Certificates::of(crypto, crypto.X509_STORE_CTX_get0_chain(context)).ok_or_else(no_memory)?;
             let unreadable = |error| AlternateCause::Rules(Cause::ChainUnreadable(error));
             let chain = Chain::from_der(verified.iter()).map_err(unreadable)?;
+            verification.keep_issuers(issuers, offered);
             Ok(Self { verification, chain })
         }
     }
@@ -157,19 +159,35 @@ impl<'c> Validated<'c> {
 }
 
 /// What OpenSSL needs to verify a chain, freed with it.
-struct Verification<'c> {
-    crypto: &'c Crypto,
+struct Verification {
+    crypto: &'static Crypto,
     context: *mut X509_STORE_CTX,
     certificates: *mut OPENSSL_STACK,
 }
 
-impl<'c> Verification<'c> {
-    fn of(crypto: &'c Crypto, offered: &Offered<'_>) -> Result<Self, AlternateCause> {
+impl Verification {
+    fn of(crypto: &'static Crypto, issuers: &Issuers, offered: &Offered<'_>) -> Result<Self, AlternateCause> {
         // SAFETY: takes nothing.
         let (context, certificates) = unsafe { (crypto.X509_STORE_CTX_new(), crypto.OPENSSL_sk_new_null()) };
         let verification = Self { crypto, context, certificates };
-        offered.chain.iter().try_for_each(|der| verification.push(der))?;
+        for (place, der) in offered.chain.iter().enumerate() {
+            let certificate = issuers.get(der).or_else(|| read(crypto, der));
+            let unreadable = AlternateCause::Chain(ChainError::NotACertificate(place));
+            verification.push(certificate.ok_or(unreadable)?)?;
+        }
         Ok(verification)
+    }
+
+    /// Keeps what was offered beside the end entity, once its chain has been found good: a server that nobody trusts
+    /// fills no memory.
+    fn keep_issuers(&self, issuers: &Issuers, offered: &Offered<'_>) {
+        for (place, der) in (0..).zip(&offered.chain).skip(1) {
+            // SAFETY: the certificate at this place was read from these octets.
+            unsafe {
+                let certificate = self.crypto.OPENSSL_sk_value(self.certificates, place).cast();
+                issuers.keep(self.crypto, der, certificate);
+            }
+        }
     }
 
     /// The alternate's end entity; NULL if there is none.
@@ -178,23 +196,13 @@ impl<'c> Verification<'c> {
         unsafe { self.crypto.OPENSSL_sk_value(self.certificates, 0).cast() }
     }
 
-    fn push(&self, der: &[u8]) -> Result<(), AlternateCause> {
-        let crypto = self.crypto;
-        // SAFETY: no memory error is hidden, no test of length left out: OpenSSL reads at most so many octets, and a
-        // certificate that the stack does not take is freed here.
+    /// Puts a certificate with its reference into the stack.
+    fn push(&self, certificate: *mut X509) -> Result<(), AlternateCause> {
+        // SAFETY: a certificate that the stack does not take is freed here.
         unsafe {
-            // What is no certificate leaves errors behind that would be taken for the handshake's.
-            crypto.ERR_set_mark();
-            let mut octets = der.as_ptr();
-            let length = c_long::try_from(der.len()).unwrap_or(0);
-            let certificate = crypto.d2i_X509(ptr::null_mut(), &raw mut octets, length);
-            crypto.ERR_pop_to_mark();
-            let is_whole = octets == der.as_ptr_range().end;
-            if certificate.is_null() || !is_whole || crypto.OPENSSL_sk_push(self.certificates, certificate.cast()) <= 0
-            {
-                crypto.X509_free(certificate);
-                let place = usize::try_from(crypto.OPENSSL_sk_num(self.certificates)).unwrap_or(0);
-                return Err(AlternateCause::Chain(mecai::chain::ChainError::NotACertificate(place)));
+            if self.crypto.OPENSSL_sk_push(self.certificates, certificate.cast()) <= 0 {
+                self.crypto.X509_free(certificate);
+                return Err(no_memory());
             }
         }
         Ok(())
@@ -223,7 +231,7 @@ impl<'c> Verification<'c> {
     }
 }
 
-impl Drop for Verification<'_> {
+impl Drop for Verification {
     fn drop(&mut self) {
         // SAFETY: both are ours, NULL is no error, and every certificate in the stack has one reference of ours.
         unsafe {
@@ -234,4 +242,26 @@ impl Drop for Verification<'_> {
             self.crypto.OPENSSL_sk_free(self.certificates);
         }
     }
+}
+
+/// Reads a certificate, all of its octets.
+fn read(crypto: &Crypto, der: &[u8]) -> Option<*mut X509> {
+    // SAFETY: OpenSSL reads at most so many octets, and what it read only in part is freed here.
+    unsafe {
+        // What is no certificate leaves errors behind that would be taken for the handshake's.
+        crypto.ERR_set_mark();
+        let mut octets = der.as_ptr();
+        let length = c_long::try_from(der.len()).unwrap_or(0);
+        let certificate = crypto.d2i_X509(ptr::null_mut(), &raw mut octets, length);
+        crypto.ERR_pop_to_mark();
+        if !certificate.is_null() && octets != der.as_ptr_range().end {
+            crypto.X509_free(certificate);
+            return None;
+        }
+        (!certificate.is_null()).then_some(certificate)
+    }
+}
+
+fn no_memory() -> AlternateCause {
+    AlternateCause::NotTrusted("OpenSSL has no memory".to_owned())
 }

@@ -17,6 +17,7 @@ use once_cell::race::OnceBox;
 use crate::answers::Answers;
 use crate::config::{Section, Settings};
 use crate::error_queue::ErrorLibrary;
+use crate::issuers::Issuers;
 use crate::judge::Judge;
 use crate::log::{Level, Log};
 use crate::object::Object;
@@ -34,6 +35,7 @@ pub(crate) struct Installation {
     pub(crate) crypto: Crypto,
     pub(crate) client: Client,
     pub(crate) answers: Option<Answers>,
+    pub(crate) issuers: Issuers,
     pub(crate) log: Log,
     pub(crate) errors: ErrorLibrary,
     pub(crate) status: Status,
@@ -137,6 +139,7 @@ impl Installation {
             crypto,
             client,
             answers,
+            issuers: Issuers::default(),
             log,
             status: Status::default(),
             earlier_security: OnceBox::new(),

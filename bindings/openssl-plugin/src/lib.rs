@@ -22,6 +22,7 @@ mod failover;
 mod files;
 mod guard;
 mod installation;
+mod issuers;
 mod judge;
 mod list;
 mod local_roots;

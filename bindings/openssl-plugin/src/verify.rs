@@ -146,7 +146,7 @@ enum Next {
 /// A client's handshake whose own certificate OpenSSL has verified; `ssl` and `store` are of the OpenSSL of `installation`,
 /// in this connection's verify callback.
 struct Verification<'a> {
-    installation: &'a Installation,
+    installation: &'static Installation,
     judge: &'a Judge,
     functions: &'a Ssl,
     ssl: *mut SSL,
@@ -228,7 +228,7 @@ impl Verification<'_> {
             // What an alternate that fails leaves behind would be taken for the errors of the server's own certificate.
             crypto.ERR_set_mark();
             let validated = Offered::read(answer, key).and_then(|offered| {
-                let validated = Validated::new(crypto, functions, ssl, store, &offered)?;
+                let validated = Validated::new(crypto, &installation.issuers, functions, ssl, store, &offered)?;
                 validated.check_name(&validated.identity(functions, ssl))?;
                 Ok((offered, validated))
             });
