@@ -55,7 +55,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
                         crypto.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
                         verification.judge(&received)
                     } else {
-                        verification.rescue(&received, error)
+                        verification.rescue(&received, own, error)
                     };
                     match next {
                         Next::Judged(judged) => judged,
@@ -184,7 +184,7 @@ impl Verification<'_> {
     ///
     /// # Safety
     /// As for [`Self::judge`].
-    unsafe fn rescue(&self, received: &Received, error: c_int) -> Next {
+    unsafe fn rescue(&self, received: &Received, own: c_int, error: c_int) -> Next {
         let Self { installation, judge, functions, ssl, store } = *self;
         // SAFETY: as the caller says.
         unsafe {
@@ -199,7 +199,9 @@ impl Verification<'_> {
             if verdict.outcome() == Outcome::Accepted {
                 return Next::Judged(self.conclude(&shown, verdict, served));
             }
-            event::verdict(&installation.log, &meant.title(), &verdict, shown.now);
+            if !self.is_overruled(own) {
+                event::verdict(&installation.log, &meant.title(), &verdict, shown.now);
+            }
             Next::Own
         }
     }
@@ -294,12 +296,21 @@ impl Verification<'_> {
     unsafe fn note_overruled(&self, own: c_int, error: c_int) {
         // SAFETY: as the caller says.
         unsafe {
-            if own > 0 && self.functions.SSL_get_verify_mode(self.ssl) != SSL_VERIFY_NONE {
+            if self.is_overruled(own) {
                 let crypto = &self.installation.crypto;
                 let meant = references::of_verification(crypto, self.functions, self.ssl, self.store);
                 event::overruled(&self.installation.log, meant.name(), error);
             }
         }
+    }
+
+    /// Whether the program goes on with a chain that its own verification has not accepted; `own` is what that gave.
+    ///
+    /// # Safety
+    /// As for [`Self::judge`].
+    unsafe fn is_overruled(&self, own: c_int) -> bool {
+        // SAFETY: as the caller says.
+        own > 0 && unsafe { self.functions.SSL_get_verify_mode(self.ssl) } != SSL_VERIFY_NONE
     }
 
     /// # Safety
