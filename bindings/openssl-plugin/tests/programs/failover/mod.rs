@@ -5,6 +5,7 @@ mod accepted;
 mod callbacks;
 mod connection;
 mod names;
+mod proxies;
 mod served;
 mod sessions;
 mod wrong;
