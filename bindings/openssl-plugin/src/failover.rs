@@ -136,12 +136,13 @@ impl Validated {
             let peer = crypto.X509_STORE_CTX_get0_untrusted(store);
             let own = crypto.X509_STORE_CTX_get0_cert(store);
             let first: *mut X509 = crypto.OPENSSL_sk_value(peer, 0).cast();
-            let verified = crypto.X509_STORE_CTX_get1_chain(context);
-            if peer.is_null() || own.is_null() || first != own || verified.is_null() {
+            let leaf = self.verification.leaf();
+            if peer.is_null() || own.is_null() || first != own || crypto.X509_up_ref(leaf) != 1 {
                 return false;
             }
-            let leaf = self.verification.leaf();
-            if crypto.X509_up_ref(leaf) != 1 {
+            let verified = crypto.X509_STORE_CTX_get1_chain(context);
+            if verified.is_null() {
+                crypto.X509_free(leaf);
                 return false;
             }
             crypto.OPENSSL_sk_set(peer, 0, leaf.cast::<c_void>());
