@@ -3,7 +3,7 @@
 use std::process::{Command, Output, Stdio};
 use std::slice;
 
-use mecai::extension::{ALTERNATE, ANSWER_MAX, CANDIDATES, STAGED};
+use mecai::extension::{ALTERNATE, ANSWER_MAX, CANDIDATES, STAGED, write_staged};
 
 use super::{DECODE_ERROR, FINISHED, ILLEGAL_PARAMETER, Peer, UNSUPPORTED_EXTENSION, vouchers};
 use crate::release;
@@ -170,6 +170,26 @@ fn curl_and_python_fail_on_a_broken_answer_and_on_broken_vouchers() {
             assert_eq!(log.matches(&format!("refused {HOST}: {code}: ")).count(), 2, "{log}");
         }
     }
+}
+
+/// Beside good vouchers: they are for authorities alone.
+#[test]
+fn curl_and_python_take_no_staged_certificates() {
+    let mut case = Case::new();
+    let config = case.world.write_config("client", &[]);
+    let staged = write_staged(&[(&[b"certificate"], b"key proof")]).unwrap();
+    for (version, into) in PLACES {
+        let sent = [vouchers(&case.good), (STAGED, staged.clone())];
+        case.peer.sends(version, into, &sent);
+        let curl = case.world.curl(&config, &case.peer.process, &[]);
+        assert!(curl.status.code() == Some(35) || curl.status.code() == Some(60), "{}", said(&curl));
+        assert_eq!(case.peer.outcome(), UNSUPPORTED_EXTENSION, "{version}");
+        case.peer.sends(version, into, &sent);
+        let said = said(&python(&case, &config));
+        assert!(said.contains("SSLError BAD_EXTENSION"), "{version}: {said}");
+        assert_eq!(case.peer.outcome(), UNSUPPORTED_EXTENSION, "{version}");
+    }
+    assert_eq!(case.world.log(), "", "none of these was judged");
 }
 
 #[test]
