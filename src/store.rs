@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 
-pub use self::answers::{Answers, LeftOut, Part};
+pub use self::answers::{Answers, LeftOut, Part, STAGED_ANSWER_MAX};
 pub use self::cache::{Cache, LOOK_EVERY};
 pub use self::error::{StoreCause, StoreError};
 pub use self::file::{Contents, FILE_MAX, StoredAlternate, StoredBundle, StoredStaged};

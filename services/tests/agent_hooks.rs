@@ -108,6 +108,7 @@ fn what_is_not_vouched_for_is_not_deployed_and_how_to_try_again_is_told() {
     assert!(err.contains("not vouched for within 8 s") && err.contains("(distrusted)"), "{err}");
     let again = format!("LEGO_CERT_PATH='{}'", stand.path("live/next.pem").display());
     assert!(err.contains("is not deployed; to try again:") && err.contains(&again), "{err}");
+    assert!(err.contains(" MECAI_WITHIN='8'") && err.contains(" MECAI_DEPLOY='"), "what matters is said again: {err}");
 
     let (code, _, err) = hook(&stand, "lego-renew", &[&LEGO[..], &[("MECAI_SITE", "other.example")]].concat());
     assert!(code == 2 && err.contains("no [[site]] has the host other.example"), "{code} {err}");

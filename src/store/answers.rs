@@ -220,8 +220,9 @@ impl LeftOut {
     }
 }
 
-/// All extensions of a message together have 65,535 octets at most: this leaves room for the two others.
-const STAGED_ANSWER_MAX: usize = 2 * ANSWER_MAX;
+/// The most octets of an answer with staged certificates: all extensions of a message together have at most 65,535, and
+/// this leaves room for the two others.
+pub const STAGED_ANSWER_MAX: usize = 2 * ANSWER_MAX;
 /// Octets of the length before a list, and of the length before each of its elements.
 const LIST_LENGTH: usize = 2;
 const ELEMENT_LENGTH: usize = 2;

@@ -44,7 +44,7 @@ impl Key {
     pub(super) fn staged(&self, path: &Path) -> Result<StagedKey, Trouble> {
         let der = self.private.private_key_to_pkcs8().ok().map(Zeroizing::new);
         der.and_then(|der| StagedKey::from_pkcs8(&der)).ok_or_else(|| {
-            let kinds = "is none of P-256, P-384, RSA of 2048 to 8192 bits, Ed25519";
+            let kinds = "is none that can be proved here: P-256, P-384, RSA of 2048 to 4096 bits, Ed25519";
             Trouble::new("key_unusable", format!("the key {} {kinds}", path.display()))
         })
     }

@@ -28,6 +28,9 @@ pub(super) fn lacks_trusted_root(result: X509VerifyResult) -> bool {
     )
 }
 
+/// OpenSSL's own, in Debian.
+const SECURITY_LEVEL: i32 = 2;
+
 /// The alternate's certificates, and its verified chain.
 pub(super) struct Validated {
     pub(super) certificates: Vec<X509>,
@@ -84,6 +87,8 @@ fn store(target: &Target, ca_file: Option<&Path>) -> Result<X509Store, ErrorStac
     }
     let mut parameters = X509VerifyParam::new()?;
     parameters.set_purpose(X509PurposeId::SSL_SERVER)?;
+    // As in a handshake with OpenSSL's own settings: neither weak keys nor weak hashes.
+    parameters.set_auth_level(SECURITY_LEVEL);
     match target.address() {
         Some(address) => parameters.set_ip(address)?,
         None => {

@@ -1,15 +1,15 @@
 //! What is shown to authorities: the coming certificate, and a proof of its key for every host, port and key with which
 //! servers may be answering (spec section 12).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
 use mecai::Sha256;
 use mecai::extension::write_staged;
-use mecai::key_proof::Claim;
+use mecai::key_proof::{Claim, KeyProof};
 use mecai::statement::LIFETIME_MAX;
-use mecai::store::{FILE_MAX, StoredStaged};
+use mecai::store::{FILE_MAX, STAGED_ANSWER_MAX, StoredStaged};
 use mecai::time::UnixTime;
 use mecai::verify::CLOCK_TOLERANCE;
 
@@ -158,15 +158,62 @@ fn check_size(beside: &[StoredStaged], in_one_answer: bool) -> Result<(), Troubl
     if beside.len() > STAGED_MAX || octets > FILE_MAX / 2 {
         return too_large(format!("a store file has room for {STAGED_MAX} of {} octets", FILE_MAX / 2));
     }
-    let chains: Vec<(Vec<&[u8]>, &[u8])> = beside
-        .iter()
-        .map(|staged| (staged.chain.iter().map(Vec::as_slice).collect(), staged.key_proof.as_slice()))
-        .collect();
-    let answer: Vec<(&[&[u8]], &[u8])> = chains.iter().map(|(chain, proof)| (&chain[..], *proof)).collect();
-    if in_one_answer && !answer.is_empty() && write_staged(&answer).is_none() {
-        return too_large(
-            "serverinfo, and a server that is asked by address, show them in one answer of 65535".to_owned(),
-        );
+    let mut answers: BTreeMap<&str, Vec<&StoredStaged>> = BTreeMap::new();
+    for staged in beside {
+        let proof = KeyProof::from_der(&staged.key_proof).ok();
+        let host = proof.as_ref().filter(|_| !in_one_answer).map_or("", |proof| proof.claim().host);
+        answers.entry(host).or_default().push(staged);
+    }
+    if answers.values().any(|answer| !fits(answer)) {
+        let whose = if in_one_answer { "serverinfo, and a server that is asked by address," } else { "a server" };
+        return too_large(format!("{whose} shows at most {STAGED_ANSWER_MAX} in one answer"));
     }
     Ok(())
+}
+
+/// Whether one answer has room for all of these.
+fn fits(staged: &[&StoredStaged]) -> bool {
+    let chains: Vec<Vec<&[u8]>> =
+        staged.iter().map(|staged| staged.chain.iter().map(Vec::as_slice).collect()).collect();
+    let answer: Vec<(&[&[u8]], &[u8])> =
+        chains.iter().zip(staged).map(|(chain, staged)| (&chain[..], staged.key_proof.as_slice())).collect();
+    write_staged(&answer).is_some_and(|answer| answer.len() <= STAGED_ANSWER_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use mecai::key_proof::StagedKey;
+    use mecai::signature::SigningKey;
+
+    use super::*;
+
+    /// A chain of 3,500 octets, staged for so many hosts with so many ports.
+    fn staged(hosts: u16, ports: u16) -> Vec<StoredStaged> {
+        let key = StagedKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
+        let place = |host: u16, port: u16| {
+            let claim = Claim {
+                host: &format!("host-{host}.example"),
+                port,
+                handshake_key: [1; 32],
+                certificate: [2; 32],
+                not_before: UnixTime(0),
+                not_after: UnixTime(LIFETIME_MAX),
+            };
+            StoredStaged { chain: vec![vec![0; 1500], vec![0; 2000]], key_proof: key.prove(&claim).unwrap() }
+        };
+        (0..hosts)
+            .flat_map(|host| (1..=ports).map(move |port| (host, port)))
+            .map(|(host, port)| place(host, port))
+            .collect()
+    }
+
+    #[test]
+    fn what_a_server_would_leave_out_is_too_large() {
+        assert!(check_size(&staged(10, 1), false).is_ok(), "each host has an answer of its own");
+        assert_eq!(check_size(&staged(10, 1), true).unwrap_err().code, "staged_too_large");
+        assert!(check_size(&staged(2, 8), false).is_ok());
+        let trouble = check_size(&staged(2, 10), false).unwrap_err();
+        assert!(trouble.sentence.contains("a server shows at most 32768 in one answer"), "{}", trouble.sentence);
+    }
 }
