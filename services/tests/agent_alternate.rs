@@ -77,6 +77,21 @@ fn both_are_vouched_for_by_themselves_and_written_everywhere() {
 }
 
 #[test]
+fn the_same_certificate_in_another_file_without_an_alternate_takes_nothing_away() {
+    let (stand, key, primary, _) = stand(2);
+    stand.issue("third", &key, &[HOST]);
+    fs::copy(stand.path("shop.pem"), stand.path("copy.pem")).unwrap();
+    let site = format!("[[site]]\nhosts = [\"{HOST}\"]\nports = [8443]\naddresses = [\"192.0.2.1\"]");
+    // Whichever comes first, and an alternate more than there is room for.
+    for alternates in [["", ALTERNATE], [ALTERNATE, ""], ["alternate = \"third.pem\"", ALTERNATE]] {
+        stand.configure(&format!("{site}\ncertificate = \"copy.pem\"\n{}", alternates[0]), alternates[1]);
+        let mut once = stand.command(&["once"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        until("one round ends", || once.try_wait().unwrap());
+        assert!(stand.bundles_of_alternate(&primary).is_some_and(|bundles| bundles.iter().sum::<usize>() >= 2));
+    }
+}
+
+#[test]
 fn a_primary_that_is_distrusted_is_seen_while_the_alternate_stands() {
     let (stand, _, primary, _) = stand(3);
     let server = stand.server();

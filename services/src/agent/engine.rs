@@ -282,10 +282,12 @@ impl Engine {
             if free == 0 {
                 break;
             }
-            if !target.is_shown(now) || self.shelves.homes(&key.certificate).next().is_none() {
+            if !target.is_shown(now) {
                 continue;
             }
-            if self.only.as_mut().is_some_and(|only| !only.remove(key)) {
+            // Wanted or not, what has no home cannot be asked for.
+            let is_wanted = self.only.as_mut().is_none_or(|only| only.remove(key));
+            if !is_wanted || self.shelves.homes(&key.certificate).next().is_none() {
                 continue;
             }
             let bundles = self.shelves.bundles(key, now).count();

@@ -97,12 +97,12 @@ impl Engine {
     fn plan_alternate(&mut self, plan: &mut Plan, site: &Site, primary: &Certificate, now: UnixTime) {
         let Some(path) = &site.alternate else {
             self.refused.remove(&site.certificate);
-            plan.alternates.entry(primary.digest).or_insert(Beside::Nothing);
+            plan.show_beside(primary, Beside::Nothing);
             return;
         };
         // What a file that cannot be read said to an earlier process stays in the store.
         let Some(alternate) = self.certificate(path).cloned() else {
-            plan.alternates.entry(primary.digest).or_insert(Beside::AsBefore);
+            plan.show_beside(primary, Beside::AsBefore);
             return;
         };
         let sites = self.config.sites.iter().filter(|other| other.certificate == site.certificate);
@@ -113,7 +113,7 @@ impl Engine {
                 tracing::error!(code = trouble.code, "{}; it is not shown", trouble.sentence);
             }
             self.refused.insert(site.certificate.clone(), trouble);
-            plan.alternates.entry(primary.digest).or_insert(Beside::Nothing);
+            plan.show_beside(primary, Beside::Nothing);
             return;
         }
         self.refused.remove(&site.certificate);
@@ -124,7 +124,7 @@ impl Engine {
         let new = if before == Some(alternate.digest) { UnixTime(0) } else { now.plus(SHOWN_AFTER) };
         let shown_from = *self.shown_from.entry(alternate.digest).or_insert(new);
         plan.want(site, &alternate, shown_from);
-        plan.alternates.entry(primary.digest).or_insert(Beside::Chain(alternate.chain));
+        plan.show_beside(primary, Beside::Chain(alternate.chain));
     }
 
     fn update_shelves(&mut self, plan: &mut Plan, now: UnixTime) {
@@ -170,7 +170,9 @@ pub(super) struct Plan {
     pub(super) staged: BTreeMap<Sha256, Vec<StoredStaged>>,
 }
 
-/// What a certificate has beside it.
+/// What a certificate has beside it. What comes later here overrules what comes before: the same certificate may be
+/// that of several files, and only one of them may have an alternate.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Beside {
     Nothing,
     AsBefore,
@@ -192,5 +194,10 @@ impl Plan {
             };
             self.targets.insert(key, wish);
         }
+    }
+
+    fn show_beside(&mut self, primary: &Certificate, beside: Beside) {
+        let beside = self.alternates.remove(&primary.digest).into_iter().fold(beside, Beside::max);
+        self.alternates.insert(primary.digest, beside);
     }
 }
