@@ -6,8 +6,9 @@ mod agent_support;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use agent_support::{HOST, Manner, Stand, until};
+use agent_support::{HOST, Manner, Stand, now, until};
 use mecai::Sha256;
+use mecai::chain::certificate_digest;
 use mecai::store::Store;
 use mecai_services::agent::{Role, SiteStatus};
 
@@ -161,6 +162,68 @@ fn an_alternate_that_cannot_be_used_is_told_of_and_never_stops_the_primary() {
         asked.filter(|der| *mecai::statement::Statement::from_der(der).unwrap().certificate() == *primary).count()
     };
     assert_eq!(statements(&primary), 1, "the primary was asked for once");
+}
+
+#[test]
+fn a_new_alternate_that_cannot_be_used_leaves_the_one_before_which_is_renewed() {
+    let (stand, _, primary, alternate) = stand(2);
+    stand.configure("lifetime = 8", ALTERNATE);
+    let _agent = stand.start();
+    let ends = || {
+        let contents = stand.stored("store", &primary)?;
+        let second = contents.alternate().filter(|second| certificate_digest(&second.chain[0]) == alternate)?;
+        second.bundles.iter().map(|bundle| bundle.not_after()).max()
+    };
+    until("it is vouched for", ends);
+    stand.issue("second", &rcgen::KeyPair::generate().unwrap(), &[HOST]);
+    until_refused(&stand, "alternate_other_key");
+    let changed = now();
+    until("it is vouched for anew", || ends().filter(|ends| *ends > changed.plus(8)));
+    let row = row(&stand, Role::Alternate).unwrap();
+    assert_eq!((row.certificate, row.vouching), (Some(data_encoding::HEXLOWER.encode(&alternate)), 2));
+    assert_eq!(stand.run(&["status"]).0, 3, "it is told");
+}
+
+#[test]
+fn a_new_alternate_takes_no_place_without_vouchers_while_clients_need_the_one_before() {
+    let (stand, key, primary, before) = stand(3);
+    let server = stand.server();
+    stand.probe(&server);
+    assert_eq!(stand.run(&["once"]).0, 0);
+    // While the site's certificate is well, it does.
+    let shown = || certificate_digest(&stand.stored("store", &primary).unwrap().alternate().unwrap().chain[0]);
+    let first = stand.issue("second", &key, &[HOST]);
+    assert_eq!(stand.run(&["once"]).0, 0);
+    assert_eq!(stand.bundles_of_alternate(&primary), Some(vec![3]));
+    assert!(first == shown() && first != before);
+
+    server.distrust(primary);
+    // The server has read its file.
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(stand.run(&["once"]).0, 3);
+    let bundles = stand.bundles_of_alternate(&primary).unwrap();
+    let _agent = stand.start();
+    let new = stand.issue("second", &key, &[HOST]);
+    let sentence = until_refused(&stand, "alternate_not_vouched");
+    assert!(sentence.contains(&format!("`mecai agent stage {HOST} --certificate NEW --deploy 'mv NEW ")), "{sentence}");
+    assert_eq!((shown(), stand.bundles_of_alternate(&primary)), (first, Some(bundles)));
+
+    // As it says.
+    let [from, to, key] = ["new.pem", "second.pem", "shop.key"].map(|name| stand.path(name).display().to_string());
+    fs::rename(&to, &from).unwrap();
+    let deploy = format!("mv {from} {to}");
+    let (code, out, err) = stand.run(&["stage", HOST, "--certificate", &from, "--key", &key, "--deploy", &deploy]);
+    assert_eq!(code, 0, "{out}{err}");
+    until("it takes the place with its vouchers", || {
+        let is_shown = shown() == new;
+        assert!(is_shown || shown() == first);
+        assert!(stand.bundles_of_alternate(&primary).is_some_and(|all| all.iter().sum::<usize>() >= 3));
+        is_shown.then_some(())
+    });
+    until("nothing is wrong with it", || row(&stand, Role::Alternate).filter(|row| row.trouble.is_none()));
+    until("it is no longer staged", || {
+        fs::read_dir(stand.path("state/staged")).unwrap().next().is_none().then_some(())
+    });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Everything that the agent knows while it runs, and the steps by which it goes on.
 
+mod alternates;
 mod plan;
 mod staging;
 
@@ -75,7 +76,7 @@ pub(super) struct Engine {
     /// The certificates that sites have, or had lately.
     pub(super) memory: Memory,
     pub(super) shelves: Shelves,
-    /// Why the alternate beside the certificate of this file is not used.
+    /// Why the alternate in the file of this certificate's site is not used.
     pub(super) refused: BTreeMap<PathBuf, Trouble>,
     pub(super) targets: BTreeMap<Key, Target>,
     /// How long authorities are left alone, whatever they would be asked.

@@ -116,6 +116,11 @@ impl Shelf {
         self.alternate
     }
 
+    /// The second certificate and those that go with it.
+    pub(super) fn alternate_chain(&self) -> Option<&[Vec<u8>]> {
+        self.contents.alternate().map(|alternate| &alternate.chain[..])
+    }
+
     /// Every bundle of a certificate, which is this one or the second.
     pub(super) fn all(&self, certificate: &Sha256) -> &[StoredBundle] {
         match self.contents.alternate() {

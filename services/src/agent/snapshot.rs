@@ -51,7 +51,11 @@ impl Engine {
             for (host, port) in site.places() {
                 let primary = self.site(&site.certificate, Role::Primary, host, port, now);
                 let alternate = site.alternate.as_ref().map(|path| {
-                    let mut alternate = self.site(path, Role::Alternate, host, port, now);
+                    // While another one stays in its place, the row is of that.
+                    let digest = |file: &Path| self.certificate(file).map(|certificate| certificate.digest);
+                    let shelf = digest(&site.certificate).and_then(|digest| self.shelves.get(&digest));
+                    let shown = shelf.and_then(|shelf| shelf.alternate()).or_else(|| digest(path));
+                    let mut alternate = self.row(path, Role::Alternate, host, port, shown, now);
                     if let (Some(refused), None) = (self.refused.get(&site.certificate), &alternate.trouble) {
                         alternate.refuse(refused, self.known(&alternate), now);
                     }

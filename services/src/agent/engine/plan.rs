@@ -7,11 +7,10 @@ use mecai::Sha256;
 use mecai::store::StoredStaged;
 use mecai::time::UnixTime;
 
-use super::super::alternate;
 use super::super::certificate::Certificate;
 use super::super::config::Site;
 use super::super::list;
-use super::super::target::{Key, SHOWN_AFTER, Target, Wish};
+use super::super::target::{Key, Target, Wish};
 use super::super::trouble::Trouble;
 use super::super::watch::Watched;
 use super::{Engine, authorities};
@@ -93,40 +92,6 @@ impl Engine {
         }
     }
 
-    /// Adds the second certificate of a site, or notes why it cannot be used.
-    fn plan_alternate(&mut self, plan: &mut Plan, site: &Site, primary: &Certificate, now: UnixTime) {
-        let Some(path) = &site.alternate else {
-            self.refused.remove(&site.certificate);
-            plan.show_beside(primary, Beside::Nothing);
-            return;
-        };
-        // What a file that cannot be read said to an earlier process stays in the store.
-        let Some(alternate) = self.certificate(path).cloned() else {
-            plan.show_beside(primary, Beside::AsBefore);
-            return;
-        };
-        let sites = self.config.sites.iter().filter(|other| other.certificate == site.certificate);
-        let hosts = sites.flat_map(|site| &site.hosts);
-        let checked = alternate::check(&alternate, &path.display().to_string(), primary, hosts, now);
-        if let Err(trouble) = checked {
-            if self.refused.get(&site.certificate).is_none_or(|before| before.code != trouble.code) {
-                tracing::error!(code = trouble.code, "{}; it is not shown", trouble.sentence);
-            }
-            self.refused.insert(site.certificate.clone(), trouble);
-            plan.show_beside(primary, Beside::Nothing);
-            return;
-        }
-        self.refused.remove(&site.certificate);
-        self.replan_at = self.replan_at.min(alternate.not_after.plus(1));
-        // Another process may have written it long ago.
-        let directories = self.directories();
-        let before = self.shelves.open(&primary.digest, &directories, now).ok().and_then(|shelf| shelf.alternate());
-        let new = if before == Some(alternate.digest) { UnixTime(0) } else { now.plus(SHOWN_AFTER) };
-        let shown_from = *self.shown_from.entry(alternate.digest).or_insert(new);
-        plan.want(site, &alternate, shown_from);
-        plan.show_beside(primary, Beside::Chain(alternate.chain));
-    }
-
     fn update_shelves(&mut self, plan: &mut Plan, now: UnixTime) {
         let tell = |trouble: Trouble| tracing::error!(code = trouble.code, "{}", trouble.sentence);
         let directories = self.directories();
@@ -139,9 +104,8 @@ impl Engine {
                 }
             };
             let set = match plan.alternates.get(certificate) {
-                Some(Beside::Chain(chain)) => shelf.set_alternate(Some(chain), now),
-                Some(Beside::Nothing) => shelf.set_alternate(None, now),
-                Some(Beside::AsBefore) | None => Ok(()),
+                Some(chain) => shelf.set_alternate(chain.as_deref(), now),
+                None => Ok(()),
             };
             let staged = plan.staged.remove(certificate).unwrap_or_default();
             let set = set.and_then(|()| shelf.set_staged(staged, now));
@@ -164,24 +128,15 @@ impl Engine {
 pub(super) struct Plan {
     pub(super) targets: BTreeMap<Key, Wish>,
     pub(super) shelves: BTreeSet<Sha256>,
-    /// By the certificate beside which they are shown.
-    pub(super) alternates: BTreeMap<Sha256, Beside>,
+    /// By the certificate beside which they are shown, none where nothing is to be shown.
+    pub(super) alternates: BTreeMap<Sha256, Option<Vec<Vec<u8>>>>,
     /// By the certificate beside which they are shown.
     pub(super) staged: BTreeMap<Sha256, Vec<StoredStaged>>,
 }
 
-/// What a certificate has beside it. What comes later here overrules what comes before: the same certificate may be
-/// that of several files, and only one of them may have an alternate.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Beside {
-    Nothing,
-    AsBefore,
-    Chain(Vec<Vec<u8>>),
-}
-
 impl Plan {
     /// A certificate is to be vouched for at these hosts and ports of a site.
-    fn want(&mut self, site: &Site, certificate: &Certificate, shown_from: UnixTime) {
+    pub(super) fn want(&mut self, site: &Site, certificate: &Certificate, shown_from: UnixTime) {
         for (host, port) in site.places() {
             let key = Key { host: host.to_owned(), port, certificate: certificate.digest };
             let wish = Wish {
@@ -196,8 +151,10 @@ impl Plan {
         }
     }
 
-    fn show_beside(&mut self, primary: &Certificate, beside: Beside) {
-        let beside = self.alternates.remove(&primary.digest).into_iter().fold(beside, Beside::max);
-        self.alternates.insert(primary.digest, beside);
+    /// What a certificate has beside it. It may be that of several files, and only one of them may have an alternate:
+    /// a chain overrules none.
+    pub(super) fn show_beside(&mut self, primary: &Certificate, chain: Option<Vec<Vec<u8>>>) {
+        let chain = chain.max(self.alternates.remove(&primary.digest).flatten());
+        self.alternates.insert(primary.digest, chain);
     }
 }

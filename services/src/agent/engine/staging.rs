@@ -7,9 +7,8 @@ use super::super::certificate::Certificate;
 use super::super::config::Site;
 use super::super::stage::Staged;
 use super::super::target::{Key, SHOWN_AFTER, Wish};
-use super::super::watch::Watched;
 use super::Engine;
-use super::plan::{Beside, Plan};
+use super::plan::Plan;
 
 impl Engine {
     /// The certificates that are staged for sites of the configuration.
@@ -86,24 +85,27 @@ impl Engine {
                     };
                     plan.targets.insert(key, wish);
                 }
-                if let Some(alternate) = self.kept_alternate(site, &staged) {
-                    plan.alternates.entry(digest).or_insert(Beside::Chain(alternate.chain.clone()));
+                if let Some(chain) = self.kept_alternate(plan, site, &staged) {
+                    plan.alternates.entry(digest).or_insert(Some(chain));
                 }
             }
         }
     }
 
     /// The alternate that the site has now, where it has the staged key too.
-    fn kept_alternate(&self, site: &Site, staged: &Staged) -> Option<&Certificate> {
-        let alternate = self.certificate(site.alternate.as_ref()?)?;
-        let is_used = !self.refused.contains_key(&site.certificate) && alternate.digest != staged.certificate.digest;
-        (is_used && alternate.key == staged.certificate.key).then_some(alternate)
+    fn kept_alternate(&self, plan: &Plan, site: &Site, staged: &Staged) -> Option<Vec<Vec<u8>>> {
+        let chain = plan.alternates.get(&self.certificate(&site.certificate)?.digest)?.clone()?;
+        let alternate = Certificate::from_chain(chain).ok()?;
+        let is_other = alternate.digest != staged.certificate.digest;
+        (is_other && alternate.key == staged.certificate.key).then_some(alternate.chain)
     }
 
-    /// Whether it is in the site's file, and well vouched for at every host and port.
+    /// Whether it is in the site's file, or in that of its alternate, and well vouched for at every host and port.
     fn is_deployed(&self, staged: &Staged) -> bool {
-        let present = self.certificates.get(&staged.site).and_then(Watched::value);
-        present.is_some_and(|present| present.digest == staged.certificate.digest)
+        let sites = self.config.sites.iter().filter(|site| site.certificate == staged.site);
+        let files = sites.flat_map(|site| std::iter::once(&site.certificate).chain(&site.alternate));
+        let mut present = files.filter_map(|file| self.certificate(file));
+        present.any(|present| present.digest == staged.certificate.digest)
             && self.known.is_vouched(&staged.certificate.digest, staged.places())
     }
 }
