@@ -121,11 +121,14 @@ fn until_bundles_any(stand: &Stand, endorsements: usize) {
 #[test]
 fn a_new_certificate_is_vouched_for_at_once_and_the_old_file_goes_when_it_ends() {
     let stand = Stand::new([Manner::Good, Manner::Good]);
+    let server = stand.server();
+    stand.probe(&server);
     stand.configure("lifetime = 12", "");
     let _agent = stand.start();
     until_bundles(&stand, &[2]);
     let old = stand.certificate();
     let new = stand.write_certificate();
+    server.show(&fs::read(stand.path("shop.pem")).unwrap());
     let swapped = Instant::now();
     until_bundles(&stand, &[2]);
     assert!(swapped.elapsed() < Duration::from_secs(4), "{:?}", swapped.elapsed());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_support::probe::Server;
-use agent_support::{HOST, Manner, Stand, until};
+use agent_support::{HOST, Manner, Stand, now, until};
 use mecai::Sha256;
 use mecai::bundle::Bundle;
 use mecai::store::Contents;
@@ -120,7 +120,7 @@ fn it_is_shown_beside_every_certificate_that_servers_may_still_have() {
         assert_eq!(holds(stand.stored("at-deploy", &shown)).1, 1);
     }
     let rows = stand.status().unwrap().sites;
-    assert_eq!(rows.iter().map(|row| row.role).collect::<Vec<_>>(), [Role::Primary, Role::Staged]);
+    assert_eq!(rows.iter().map(|row| row.role).collect::<Vec<_>>(), [Role::Primary, Role::Staged, Role::Earlier]);
     let (_, table, _) = stand.run(&["status"]);
     assert!(table.contains(&format!("{HOST} port 443, staged: 3 of 3 operators vouch until ")), "{table}");
 
@@ -289,4 +289,29 @@ fn a_certificate_swapped_without_staging_is_vouched_for_as_soon_as_it_is_shown()
     until("it is vouched for", || (holds(stand.stored("store", &new)).0.iter().sum::<usize>() == 3).then_some(()));
     assert!(shown.elapsed() < Duration::from_secs(15), "{:?}", shown.elapsed());
     assert_eq!(stand.stored("store", &old).unwrap(), before, "workers may still show it");
+}
+
+#[test]
+fn what_servers_still_use_after_its_file_was_replaced_is_renewed() {
+    let (stand, _) = stand();
+    stand.configure("lifetime = 8", "");
+    let _agent = stand.start();
+    let old = stand.certificate();
+    until("the agent knows the old one", || stand.site().filter(|site| site.vouching == 3));
+    // The server is not told.
+    stand.write_certificate();
+    let replaced = Instant::now();
+    while replaced.elapsed() < Duration::from_secs(12) {
+        let bundles = stand.stored("store", &old).map(|contents| contents.bundles().to_vec()).unwrap_or_default();
+        let ends = bundles.iter().map(|bundle| bundle.not_after()).max();
+        assert!(ends.is_some_and(|ends| now() <= ends), "good until {ends:?}, and it is {}", now());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let hex = Some(data_encoding::HEXLOWER.encode(&old));
+    let rows = stand.status().unwrap().sites;
+    let row = rows.iter().find(|row| row.role == Role::Earlier).unwrap();
+    assert_eq!((&row.certificate, row.vouching), (&hex, 3));
+    let (code, out, _) = stand.run(&["status"]);
+    assert_eq!(code, 5, "the site's certificate has no vouchers: {out}");
+    assert!(out.contains(&format!("{HOST} port 443, earlier: 3 of 3 operators vouch until ")), "{out}");
 }

@@ -30,7 +30,7 @@ use super::shelves::Shelves;
 use super::stage::Staged;
 use super::status::Status;
 use super::sweep::sweep;
-use super::target::{Due, Key, OWN_OPERATOR, Target, Timing};
+use super::target::{Due, Key, OWN_OPERATOR, Target, Timing, WRONG_CERTIFICATE};
 use super::trouble::Trouble;
 use super::watch::Watched;
 use crate::authority::checks::dns::{Dns, DnsFailure};
@@ -231,8 +231,10 @@ impl Engine {
         if now.since(self.swept) >= SWEEP.min(self.timing.interval) || now < self.swept {
             self.swept = now;
             let targets: BTreeSet<Sha256> = self.targets.keys().map(|key| key.certificate).collect();
-            let in_use =
-                |certificate: &Sha256| targets.contains(certificate) && self.shelves.get(certificate).is_some();
+            let in_use = |certificate: &Sha256| {
+                let is_kept = targets.contains(certificate) && !self.memory.is_earlier(certificate);
+                is_kept && self.shelves.get(certificate).is_some()
+            };
             sweep(&self.directories(), in_use, now);
         }
     }
@@ -451,7 +453,8 @@ impl Engine {
                     let list = self.list.value();
                     let operator = list.and_then(|list| list.operators().get(list.authority(&authority)?.0));
                     let operator = operator.map_or("", |operator| &operator.id);
-                    if code == OWN_OPERATOR {
+                    let is_over = code == WRONG_CERTIFICATE && self.memory.is_earlier(&key.certificate);
+                    if code == OWN_OPERATOR || is_over {
                         tracing::info!(code, operator, host, port, "{failure}");
                     } else {
                         tracing::warn!(code, operator, host, port, "{failure}");

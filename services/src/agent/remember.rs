@@ -1,5 +1,6 @@
-//! Which certificates a site had: servers may go on showing an earlier one after its file was replaced. Kept in
-//! `certificates.json` of the agent's directory, for `mecai agent stage` and for the next process.
+//! Which certificates a site had: servers may go on showing an earlier one after its file was replaced, so that it is
+//! vouched for still. Kept in `certificates.json` of the agent's directory, for `mecai agent stage` and for the next
+//! process.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -16,7 +17,8 @@ use super::trouble::Trouble;
 
 const VERSION: u32 = 1;
 
-/// The certificates that the files of sites have, or had until a day ago: as long as vouchers live.
+/// The certificates that the files of sites have, or had lately: until a day ago, which is as long as vouchers live, and
+/// for as long as the present one is not vouched for.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     known: Vec<Known>,
@@ -30,6 +32,8 @@ pub(super) struct Known {
     pub(super) certificate: Sha256,
     /// The SPKI hash of its key.
     pub(super) key: Sha256,
+    /// The last second of its validity; none where an earlier version noted it.
+    pub(super) not_after: Option<UnixTime>,
     /// When another one was found in its place.
     pub(super) replaced: Option<UnixTime>,
 }
@@ -60,28 +64,38 @@ impl Memory {
     pub(super) fn note(&mut self, file: &Path, certificate: &Certificate, now: UnixTime) {
         let mut is_known = false;
         for known in self.known.iter_mut().filter(|known| known.file == file) {
-            let replaced = if known.certificate == certificate.digest {
+            let (replaced, not_after) = if known.certificate == certificate.digest {
                 is_known = true;
-                None
+                (None, Some(certificate.not_after))
             } else {
-                known.replaced.or(Some(now))
+                (known.replaced.or(Some(now)), known.not_after)
             };
-            self.is_changed |= known.replaced != replaced;
-            known.replaced = replaced;
+            self.is_changed |= (known.replaced, known.not_after) != (replaced, not_after);
+            (known.replaced, known.not_after) = (replaced, not_after);
         }
         if !is_known {
-            let (certificate, key) = (certificate.digest, certificate.key);
-            self.known.push(Known { file: file.to_owned(), certificate, key, replaced: None });
+            self.known.push(Known {
+                file: file.to_owned(),
+                certificate: certificate.digest,
+                key: certificate.key,
+                not_after: Some(certificate.not_after),
+                replaced: None,
+            });
             self.is_changed = true;
         }
     }
 
-    /// Forgets what was replaced a day ago, and other files than these.
-    pub(super) fn forget(&mut self, files: &BTreeSet<&Path>, now: UnixTime) {
+    /// Forgets earlier certificates a day after they were replaced if the file's present one is vouched for, or else
+    /// when they end; and other files than these.
+    pub(super) fn forget(&mut self, files: &BTreeSet<&Path>, is_vouched: impl Fn(&Path) -> bool, now: UnixTime) {
         let before = self.known.len();
         self.known.retain(|known| {
-            let is_old = known.replaced.is_some_and(|at| now.since(at) > LIFETIME_MAX);
-            files.contains(&*known.file) && !is_old
+            let is_over = |replaced: UnixTime| {
+                let is_old = now.since(replaced) > LIFETIME_MAX;
+                let has_ended = known.not_after.map_or(is_old, |at| at < now);
+                has_ended || (is_old && is_vouched(&known.file))
+            };
+            files.contains(&*known.file) && !known.replaced.is_some_and(is_over)
         });
         self.is_changed |= self.known.len() != before;
     }
@@ -94,6 +108,12 @@ impl Memory {
     /// Those whose file has another one by now.
     pub(super) fn earlier(&self) -> impl Iterator<Item = &Known> {
         self.known.iter().filter(|known| known.replaced.is_some())
+    }
+
+    /// Whether a certificate is no file's present one, and was one's.
+    pub(super) fn is_earlier(&self, certificate: &Sha256) -> bool {
+        let mut of = self.known.iter().filter(|known| known.certificate == *certificate).peekable();
+        of.peek().is_some() && of.all(|known| known.replaced.is_some())
     }
 
     /// Writes it if something has changed.
@@ -133,6 +153,8 @@ struct KnownWire {
     file: PathBuf,
     certificate: String,
     key: String,
+    #[serde(default)]
+    not_after: Option<String>,
     replaced: Option<String>,
 }
 
@@ -142,17 +164,21 @@ impl KnownWire {
             file: known.file.clone(),
             certificate: HEXLOWER.encode(&known.certificate),
             key: HEXLOWER.encode(&known.key),
+            not_after: known.not_after.as_ref().map(UnixTime::to_string),
             replaced: known.replaced.as_ref().map(UnixTime::to_string),
         }
     }
 
     fn read(self) -> Option<Known> {
         let digest = |text: &str| HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok();
-        let replaced = match self.replaced {
-            Some(text) => Some(text.parse().ok()?),
-            None => None,
-        };
-        Some(Known { certificate: digest(&self.certificate)?, key: digest(&self.key)?, file: self.file, replaced })
+        let time = |text: Option<String>| text.map(|text| text.parse::<UnixTime>()).transpose().ok();
+        Some(Known {
+            certificate: digest(&self.certificate)?,
+            key: digest(&self.key)?,
+            file: self.file,
+            not_after: time(self.not_after)?,
+            replaced: time(self.replaced)?,
+        })
     }
 }
 
@@ -162,9 +188,10 @@ mod tests {
     use super::*;
 
     const NOW: UnixTime = UnixTime(1_795_478_400);
+    const ENDS: u64 = 10 * LIFETIME_MAX;
 
     fn certificate(number: u8) -> Certificate {
-        Certificate { chain: Vec::new(), digest: [number; 32], key: [number + 100; 32], not_after: NOW }
+        Certificate { chain: Vec::new(), digest: [number; 32], key: [number + 100; 32], not_after: NOW.plus(ENDS) }
     }
 
     #[test]
@@ -184,15 +211,43 @@ mod tests {
         };
         assert_eq!(of(&memory), [(1, 101, Some(NOW.plus(10))), (2, 102, None)]);
         assert_eq!(memory.earlier().map(|known| known.certificate[0]).collect::<Vec<_>>(), [1]);
+        assert_eq!([1, 2, 3].map(|number| memory.is_earlier(&[number; 32])), [true, false, false]);
+        memory.note(b, &certificate(1), NOW.plus(25));
+        assert!(!memory.is_earlier(&[1; 32]), "another file has it");
 
         // Taken back: it is the present one again.
         memory.note(a, &certificate(1), NOW.plus(30));
         assert_eq!(of(&memory), [(1, 101, None), (2, 102, Some(NOW.plus(30)))]);
-        memory.forget(&BTreeSet::from([a, b]), NOW.plus(30 + LIFETIME_MAX));
+        memory.forget(&BTreeSet::from([a, b]), |_| true, NOW.plus(30 + LIFETIME_MAX));
         assert_eq!(of(&memory).len(), 2);
-        memory.forget(&BTreeSet::from([a]), NOW.plus(31 + LIFETIME_MAX));
+        memory.forget(&BTreeSet::from([a]), |file| file == a, NOW.plus(31 + LIFETIME_MAX));
         assert_eq!(of(&memory), [(1, 101, None)]);
         assert_eq!(memory.of(b).count(), 0);
+    }
+
+    #[test]
+    fn it_is_remembered_until_it_ends_while_the_one_in_its_place_is_not_vouched_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let (a, files) = (Path::new("/a.pem"), BTreeSet::from([Path::new("/a.pem")]));
+        let mut memory = Memory::default();
+        memory.note(a, &certificate(1), NOW);
+        memory.note(a, &certificate(2), NOW);
+        memory.write(directory.path()).unwrap();
+        let mut memory = Memory::read(directory.path()).unwrap();
+        memory.forget(&files, |_| false, NOW.plus(ENDS));
+        assert_eq!(memory.earlier().count(), 1);
+        memory.forget(&files, |_| false, NOW.plus(ENDS + 1));
+        assert_eq!(memory.earlier().count(), 0);
+
+        // An earlier version did not note when it ends: it has a day.
+        let text = std::fs::read_to_string(path(directory.path())).unwrap();
+        let lines: Vec<_> = text.lines().filter(|line| !line.contains("not_after")).collect();
+        std::fs::write(path(directory.path()), lines.join("\n")).unwrap();
+        let mut memory = Memory::read(directory.path()).unwrap();
+        memory.forget(&files, |_| false, NOW.plus(LIFETIME_MAX));
+        assert_eq!(memory.earlier().count(), 1);
+        memory.forget(&files, |_| false, NOW.plus(LIFETIME_MAX + 1));
+        assert_eq!(memory.earlier().count(), 0);
     }
 
     #[test]

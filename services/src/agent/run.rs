@@ -95,9 +95,11 @@ fn print(text: &str) -> Result<(), Trouble> {
     output::print(text).map_err(|cause| Trouble::new("not_printed", format!("the status cannot be printed: {cause}")))
 }
 
-/// Done when at most a quarter of the operators is missing at any site. What is staged is not in use yet.
+/// Done when at most a quarter of the operators is missing at any site. What is staged is not in use yet, and what was
+/// there earlier need not be.
 fn exit(status: &Status) -> Exit {
-    let sites: Vec<_> = status.sites.iter().filter(|site| site.role != Role::Staged).collect();
+    let sites: Vec<_> =
+        status.sites.iter().filter(|site| matches!(site.role, Role::Primary | Role::Alternate)).collect();
     let is_new = |site: &super::SiteStatus| site.trouble.is_none() && site.failing < site.operators;
     if !status.troubles.is_empty() {
         Exit::Failed
@@ -147,9 +149,11 @@ mod tests {
         assert_eq!(of(&[site(11, 11, 0), site(11, 0, 11)]), Exit::SomeFailed);
         assert_eq!(of(&[site(11, 11, 11)]), Exit::Failed);
         assert_eq!(of(&[site(11, 0, 11)]), Exit::NoVoucher);
-        assert_eq!(of(&[site(11, 11, 0), SiteStatus { role: Role::Staged, ..site(11, 0, 11) }]), Exit::Done);
         assert_eq!(of(&[site(11, 0, 11), SiteStatus { role: Role::Alternate, ..site(11, 11, 0) }]), Exit::SomeFailed);
-        assert_eq!(of(&[site(11, 0, 11), SiteStatus { role: Role::Staged, ..site(11, 11, 0) }]), Exit::NoVoucher);
+        for role in [Role::Staged, Role::Earlier] {
+            assert_eq!(of(&[site(11, 11, 0), SiteStatus { role, ..site(11, 0, 11) }]), Exit::Done);
+            assert_eq!(of(&[site(11, 0, 11), SiteStatus { role, ..site(11, 11, 0) }]), Exit::NoVoucher);
+        }
         let trouble = Failing::after(None, "store_not_written", "no space".to_owned(), UnixTime(0));
         let full = Status { sites: vec![site(11, 11, 0)], troubles: vec![trouble], ..Status::new(UnixTime(0)) };
         assert_eq!(exit(&full), Exit::Failed);

@@ -77,6 +77,16 @@ impl Engine {
                 }
             }
         }
+        for site in &self.config.sites {
+            for known in self.memory.of(&site.certificate).filter(|known| known.replaced.is_some()) {
+                for (host, port) in site.places() {
+                    if status.of(&known.certificate, [(host, port)]).all(|known| known.is_none()) {
+                        let (file, digest) = (&site.certificate, Some(known.certificate));
+                        status.sites.push(self.row(file, Role::Earlier, host, port, digest, now));
+                    }
+                }
+            }
+        }
         status
     }
 
@@ -122,7 +132,7 @@ impl Engine {
             warnings: Vec::new(),
             authorities: Vec::new(),
         };
-        let unreadable = self.certificates.get(file).and_then(Watched::trouble);
+        let unreadable = self.certificates.get(file).filter(|_| role != Role::Earlier).and_then(Watched::trouble);
         let known = self.known(&status);
         status.trouble = unreadable.map(|trouble| {
             let before = known.and_then(|known| known.trouble.as_ref()).filter(|before| before.code == trouble.code);
@@ -138,7 +148,9 @@ impl Engine {
         if let Some(list) = self.list.value() {
             self.add_authorities(&mut status, list, target, &good_until, now);
         }
-        for warning in self.warnings(&key, &status, now) {
+        // That authorities no longer see an earlier one is nothing to warn of.
+        let warnings = if role == Role::Earlier { Vec::new() } else { self.warnings(&key, &status, now) };
+        for warning in warnings {
             status.warnings.push(warn(known, warning, host, port, now));
         }
         status

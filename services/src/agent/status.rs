@@ -83,6 +83,8 @@ pub enum Role {
     Alternate,
     /// One that is to take the primary's place.
     Staged,
+    /// One whose place the primary took: servers may use it still.
+    Earlier,
 }
 
 /// What one authority says of one site.
@@ -111,6 +113,7 @@ impl fmt::Display for Role {
             Self::Primary => "primary",
             Self::Alternate => "alternate",
             Self::Staged => "staged",
+            Self::Earlier => "earlier",
         })
     }
 }

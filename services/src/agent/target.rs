@@ -82,7 +82,7 @@ pub(super) enum Due {
 /// After this refusal an authority need not be asked again while the certificate is the same.
 pub(super) const OWN_OPERATOR: &str = "own_operator";
 /// Servers show another certificate: after a swap or while one is staged that is over within seconds.
-const WRONG_CERTIFICATE: &str = "wrong_certificate";
+pub(super) const WRONG_CERTIFICATE: &str = "wrong_certificate";
 /// The first pause after it.
 const HURRY: u64 = 3;
 /// Servers show what was written so many seconds ago: the module looks at a file once in [`LOOK_EVERY`] at most.

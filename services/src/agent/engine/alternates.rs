@@ -48,7 +48,7 @@ impl Engine {
         let before = self.shelves.get(&primary.digest).and_then(|shelf| shelf.alternate());
         let new = if before == Some(alternate.digest) { UnixTime(0) } else { now.plus(SHOWN_AFTER) };
         let shown_from = *self.shown_from.entry(alternate.digest).or_insert(new);
-        plan.want(site, &alternate, shown_from);
+        plan.want(site, &alternate.digest, alternate.not_after, shown_from);
         plan.show_beside(primary, Some(alternate.chain));
     }
 

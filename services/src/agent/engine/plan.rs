@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use mecai::Sha256;
+use mecai::statement::LIFETIME_MAX;
 use mecai::store::StoredStaged;
 use mecai::time::UnixTime;
 
@@ -52,7 +53,14 @@ impl Engine {
                 self.memory.note(file, certificate, now);
             }
         }
-        self.memory.forget(&files, now);
+        let mut memory = std::mem::take(&mut self.memory);
+        let is_vouched = |file: &Path| {
+            let sites = self.config.sites.iter().filter(|site| site.certificate == file);
+            self.certificate(file)
+                .is_some_and(|present| self.known.is_vouched(&present.digest, sites.flat_map(Site::places)))
+        };
+        memory.forget(&files, is_vouched, now);
+        self.memory = memory;
         if let Err(trouble) = self.memory.write(&self.config.state()) {
             tracing::error!(code = trouble.code, "{}", trouble.sentence);
         }
@@ -69,9 +77,10 @@ impl Engine {
         self.write(now);
         self.replan_at = UnixTime::MAX;
         let mut plan = Plan::default();
+        self.plan_earlier(&mut plan, now);
         for site in &self.config.sites.clone() {
             let Some(certificate) = self.certificate(&site.certificate).cloned() else { continue };
-            plan.want(site, &certificate, UnixTime(0));
+            plan.want(site, &certificate.digest, certificate.not_after, UnixTime(0));
             plan.shelves.insert(certificate.digest);
             self.plan_alternate(&mut plan, site, &certificate, now);
         }
@@ -89,6 +98,20 @@ impl Engine {
         }
         if let Some(only) = &mut self.only {
             only.retain(|key| self.targets.contains_key(key));
+        }
+    }
+
+    /// Adds the certificates that sites had: servers use them until they are told of the new one, which may be late.
+    fn plan_earlier(&mut self, plan: &mut Plan, now: UnixTime) {
+        for site in &self.config.sites {
+            for known in self.memory.of(&site.certificate) {
+                let (Some(replaced), Some(not_after)) = (known.replaced, known.not_after) else { continue };
+                plan.want(site, &known.certificate, not_after, UnixTime(0));
+                let forgotten = replaced.plus(LIFETIME_MAX + 1);
+                // After its day it depends on the vouchers for the present one.
+                let next = if forgotten > now { forgotten } else { now.plus(self.timing.interval) };
+                self.replan_at = self.replan_at.min(next).min(not_after.plus(1));
+            }
         }
     }
 
@@ -136,14 +159,14 @@ pub(super) struct Plan {
 
 impl Plan {
     /// A certificate is to be vouched for at these hosts and ports of a site.
-    pub(super) fn want(&mut self, site: &Site, certificate: &Certificate, shown_from: UnixTime) {
+    pub(super) fn want(&mut self, site: &Site, certificate: &Sha256, ends: UnixTime, shown_from: UnixTime) {
         for (host, port) in site.places() {
-            let key = Key { host: host.to_owned(), port, certificate: certificate.digest };
+            let key = Key { host: host.to_owned(), port, certificate: *certificate };
             let wish = Wish {
                 protocol: site.protocol,
                 addresses: site.addresses.clone(),
                 stay: site.stay,
-                ends: certificate.not_after,
+                ends,
                 shown_from,
                 hurried: false,
             };
