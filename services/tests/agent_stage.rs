@@ -268,9 +268,27 @@ fn an_agent_leaves_out_a_staged_file_that_it_cannot_read() {
     fs::write(stand.path(&format!("state/staged/{}.json", "00".repeat(32))), "{}").unwrap();
     let agent = stand.start();
     until("it is told", || agent.log().contains("staged_unreadable").then_some(()));
-    stand.issue("next", &new_key(), &[HOST]);
+    let codes = || -> Vec<String> { stand.status().unwrap().troubles.into_iter().map(|trouble| trouble.code).collect() };
+    until("status has it", || (codes() == ["staged_unreadable"]).then_some(()));
+    assert_eq!(stand.run(&["status"]).0, 1);
+    let next = stand.issue("next", &new_key(), &[HOST]);
     let (code, out, err) = stage(&stand, "next", "true", "40");
     assert_eq!(code, 0, "{out}{err}");
+
+    // While the directory cannot be read, what is staged stays so.
+    let (staged, aside) = (stand.path("state/staged"), stand.path("state/aside"));
+    fs::remove_file(staged.join(format!("{}.json", "00".repeat(32)))).unwrap();
+    until("nothing is wrong", || codes().is_empty().then_some(()));
+    fs::rename(&staged, &aside).unwrap();
+    fs::write(&staged, "").unwrap();
+    until("it is told", || (codes() == ["staged_unreadable"]).then_some(()));
+    assert_eq!(holds(stand.stored("store", &stand.certificate())).1, 1);
+    fs::remove_file(&staged).unwrap();
+    fs::rename(&aside, &staged).unwrap();
+    until("it is read again", || codes().is_empty().then_some(()));
+    let rows = stand.status().unwrap().sites;
+    let hex = Some(data_encoding::HEXLOWER.encode(&next));
+    assert!(rows.iter().any(|row| row.role == Role::Staged && row.certificate == hex && row.vouching == 3), "{rows:?}");
 }
 
 #[test]

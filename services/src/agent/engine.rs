@@ -27,7 +27,7 @@ use super::queue::Queue;
 use super::remember::Memory;
 use super::round::Round;
 use super::shelves::Shelves;
-use super::stage::Staged;
+use super::stage::{AllStaged, Staged};
 use super::status::Status;
 use super::sweep::sweep;
 use super::target::{Due, Key, OWN_OPERATOR, Target, Timing, WRONG_CERTIFICATE};
@@ -70,7 +70,7 @@ pub(super) struct Engine {
     pub(super) timing: Timing,
     pub(super) list: Watched<AuthorityList>,
     pub(super) certificates: BTreeMap<PathBuf, Watched<Certificate>>,
-    pub(super) staged: Watched<Vec<Staged>>,
+    pub(super) staged: Watched<AllStaged>,
     /// Those of them that are over.
     unstaged: Vec<Staged>,
     /// The certificates that sites have, or had lately.

@@ -98,6 +98,8 @@ impl Engine {
                 troubles.extend(self.ca_trouble.clone());
             }
         }
+        troubles
+            .extend(self.staged.value().into_iter().flat_map(|all| &all.damaged).chain(self.staged.trouble()).cloned());
         troubles.extend(self.shelves.iter().flat_map(|shelf| shelf.troubles()).cloned());
         troubles.extend(self.hooks.troubles().cloned());
         troubles

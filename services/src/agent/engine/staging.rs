@@ -17,14 +17,14 @@ impl Engine {
             let is_of_site = self.config.sites.iter().any(|site| site.certificate == staged.site);
             is_of_site && !self.unstaged.contains(staged)
         };
-        self.staged.value().into_iter().flatten().filter(is_ours)
+        self.staged.value().into_iter().flat_map(|all| &all.staged).filter(is_ours)
     }
 
     /// Reads what was staged since; takes away what has ended, or is in use and vouched for. Says whether there is
     /// something new.
     pub(super) fn read_staged(&mut self, now: UnixTime) -> bool {
         let state = self.config.state();
-        let all = self.staged.value().cloned().unwrap_or_default();
+        let all = self.staged.value().map(|all| all.staged.clone()).unwrap_or_default();
         // A file that cannot be removed is not looked at again.
         self.unstaged.retain(|staged| all.contains(staged));
         let unstaged = self.unstaged.clone();
@@ -43,16 +43,18 @@ impl Engine {
             has_new = true;
         }
         let known = all;
+        let before = self.staged.trouble().cloned();
         has_new |= self.staged.refresh(|| {
-            let (all, troubles) = Staged::read_all(&state);
-            for trouble in troubles {
+            let all = Staged::read_all(&state)?;
+            for trouble in &all.damaged {
                 tracing::error!(code = trouble.code, "{}; it is left out", trouble.sentence);
             }
-            for staged in all.iter().filter(|staged| !known.contains(staged)) {
+            for staged in all.staged.iter().filter(|staged| !known.contains(staged)) {
                 tracing::info!("{} is staged for {}", name(staged), staged.site.display());
             }
             Ok(all)
         });
+        self.has_changed |= self.staged.trouble() != before.as_ref();
         has_new
     }
 

@@ -26,6 +26,14 @@ pub(in super::super) struct Staged {
     proofs: Vec<Proof>,
 }
 
+/// What the directory of them holds.
+#[derive(Debug, Default)]
+pub(in super::super) struct AllStaged {
+    pub(in super::super) staged: Vec<Staged>,
+    /// What is wrong with the other files.
+    pub(in super::super) damaged: Vec<Trouble>,
+}
+
 /// The proof for one host and port, beside the certificate with one key (spec section 12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Proof {
@@ -61,8 +69,11 @@ impl Staged {
         Self::directory(state).join(format!("{}{SUFFIX}", HEXLOWER.encode(certificate)))
     }
 
-    /// All that can be read, and what is wrong with the others.
-    pub(in super::super) fn read_all(state: &Path) -> (Vec<Self>, Vec<Trouble>) {
+    /// All of them, and what is wrong with those that are damaged.
+    ///
+    /// # Errors
+    /// `staged_unreadable` when the directory or a file in it cannot be read, which may pass.
+    pub(in super::super) fn read_all(state: &Path) -> Result<AllStaged, Trouble> {
         let directory = Self::directory(state);
         let list = || -> io::Result<BTreeSet<PathBuf>> {
             let paths =
@@ -73,19 +84,25 @@ impl Staged {
             };
             Ok(paths.into_iter().filter(is_whole).collect())
         };
+        let mut all = AllStaged::default();
         let paths = match list() {
             Ok(paths) => paths,
-            Err(cause) if cause.kind() == ErrorKind::NotFound => return (Vec::new(), Vec::new()),
-            Err(cause) => return (Vec::new(), vec![trouble(&directory, cause.to_string())]),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(all),
+            Err(cause) => return Err(trouble(&directory, cause.to_string())),
         };
-        let (mut all, mut troubles) = (Vec::new(), Vec::new());
         for path in paths {
-            match Self::read(&path) {
-                Ok(staged) => all.push(staged),
-                Err(problem) => troubles.push(trouble(&path, problem)),
+            let octets = match std::fs::read(&path) {
+                Ok(octets) => octets,
+                // Taken away meanwhile.
+                Err(cause) if cause.kind() == ErrorKind::NotFound => continue,
+                Err(cause) => return Err(trouble(&path, cause.to_string())),
+            };
+            match Self::from_json(&octets) {
+                Ok(staged) => all.staged.push(staged),
+                Err(problem) => all.damaged.push(trouble(&path, problem)),
             }
         }
-        (all, troubles)
+        Ok(all)
     }
 
     /// Writes it durably.
@@ -135,9 +152,8 @@ impl Staged {
         proofs.map(move |proof| StoredStaged { chain: chain.clone(), key_proof: proof.der.clone() })
     }
 
-    fn read(path: &Path) -> Result<Self, String> {
-        let octets = std::fs::read(path).map_err(|cause| cause.to_string())?;
-        let wire: Wire = serde_json::from_slice(&octets).map_err(|cause| cause.to_string())?;
+    fn from_json(octets: &[u8]) -> Result<Self, String> {
+        let wire: Wire = serde_json::from_slice(octets).map_err(|cause| cause.to_string())?;
         if wire.version != VERSION {
             return Err(format!("its version is {}, not {VERSION}", wire.version));
         }
@@ -165,4 +181,27 @@ struct Wire {
     chain: Vec<String>,
     /// Key proofs in DER, base64.
     key_proofs: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_damaged_is_left_out_and_what_cannot_be_read_is_no_answer() {
+        let state = tempfile::tempdir().unwrap();
+        let of = || Staged::read_all(state.path());
+        assert!(of().is_ok_and(|all| all.staged.is_empty() && all.damaged.is_empty()));
+        let path = Staged::path(state.path(), &[0; 32]);
+        std::fs::create_dir(Staged::directory(state.path())).unwrap();
+        std::fs::write(&path, "{}").unwrap();
+        assert!(of().is_ok_and(|all| all.damaged.len() == 1 && all.damaged[0].code == "staged_unreadable"));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!(of().unwrap_err().code, "staged_unreadable");
+        std::fs::remove_dir_all(Staged::directory(state.path())).unwrap();
+        std::fs::write(Staged::directory(state.path()), "").unwrap();
+        assert_eq!(of().unwrap_err().code, "staged_unreadable");
+    }
 }

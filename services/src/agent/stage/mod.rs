@@ -9,7 +9,7 @@ mod wait;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub(super) use self::file::Staged;
+pub(super) use self::file::{AllStaged, Staged};
 use self::goal::Goal;
 use self::prepare::prepare;
 use super::Options;
@@ -58,7 +58,7 @@ pub(super) fn run(config: Config, command: &Stage) -> Result<Exit, Trouble> {
     prepared.warnings.iter().for_each(|warning| output::warn(warning));
     let staged = prepared.staged;
     // Only one certificate can take the place.
-    let (others, _) = Staged::read_all(&state);
+    let others = Staged::read_all(&state)?.staged;
     let is_other = |other: &&Staged| other.site == staged.site && other.certificate.digest != staged.certificate.digest;
     others.iter().filter(is_other).for_each(|other| other.remove(&state));
     if !staged.places().is_empty() {
