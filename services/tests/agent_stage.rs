@@ -12,7 +12,10 @@ use agent_support::probe::Server;
 use agent_support::{HOST, Manner, Stand, now, until};
 use mecai::Sha256;
 use mecai::bundle::Bundle;
+use mecai::key_proof::{Claim, StagedKey};
 use mecai::store::Contents;
+use mecai::time::UnixTime;
+use mecai::verify::CLOCK_TOLERANCE;
 use mecai_services::agent::Role;
 
 /// Three authorities that look at a server, whose certificate is vouched for.
@@ -268,7 +271,8 @@ fn an_agent_leaves_out_a_staged_file_that_it_cannot_read() {
     fs::write(stand.path(&format!("state/staged/{}.json", "00".repeat(32))), "{}").unwrap();
     let agent = stand.start();
     until("it is told", || agent.log().contains("staged_unreadable").then_some(()));
-    let codes = || -> Vec<String> { stand.status().unwrap().troubles.into_iter().map(|trouble| trouble.code).collect() };
+    let codes =
+        || -> Vec<String> { stand.status().unwrap().troubles.into_iter().map(|trouble| trouble.code).collect() };
     until("status has it", || (codes() == ["staged_unreadable"]).then_some(()));
     assert_eq!(stand.run(&["status"]).0, 1);
     let next = stand.issue("next", &new_key(), &[HOST]);
@@ -332,4 +336,44 @@ fn what_servers_still_use_after_its_file_was_replaced_is_renewed() {
     let (code, out, _) = stand.run(&["status"]);
     assert_eq!(code, 5, "the site's certificate has no vouchers: {out}");
     assert!(out.contains(&format!("{HOST} port 443, earlier: 3 of 3 operators vouch until ")), "{out}");
+}
+
+#[test]
+fn what_was_staged_long_ago_and_is_not_in_use_is_told_of() {
+    let (stand, _) = stand();
+    let key = new_key();
+    let next = stand.issue("next", &key, &[HOST]);
+    let chain = x509_parser::pem::Pem::iter_from_buffer(&fs::read(stand.path("next.pem")).unwrap())
+        .map(|pem| pem.unwrap().contents)
+        .collect::<Vec<_>>();
+    let shown = x509_parser::pem::Pem::iter_from_buffer(&fs::read(stand.path("shop.pem")).unwrap())
+        .map(|pem| mecai::chain::spki_hash(&pem.unwrap().contents).unwrap())
+        .next();
+    let staged = StagedKey::from_pkcs8(&key.serialize_der()).unwrap();
+    for (ago, expected) in [(3_590 + CLOCK_TOLERANCE, 0), (3_601 + CLOCK_TOLERANCE, 3)] {
+        let not_before = UnixTime(now().0 - ago);
+        let claim = Claim {
+            host: HOST,
+            port: 443,
+            handshake_key: shown.unwrap(),
+            certificate: next,
+            not_before,
+            not_after: not_before.plus(86_400),
+        };
+        let proof = staged.prove(&claim).unwrap();
+        let base64 = |octets: &[u8]| data_encoding::BASE64.encode(octets);
+        let text = serde_json::json!({
+            "version": 1, "site": stand.path("shop.pem"), "chain": [base64(&chain[0])], "key_proofs": [base64(&proof)],
+        });
+        fs::write(
+            stand.path(&format!("state/staged/{}.json", data_encoding::HEXLOWER.encode(&next))),
+            text.to_string(),
+        )
+        .unwrap();
+        assert_eq!(stand.run(&["once"]).0, expected);
+        let (code, out, _) = stand.run(&["status"]);
+        assert_eq!((code, out.contains("(staged_not_deployed")), (expected, expected == 3), "{out}");
+        let row = stand.status().unwrap().sites.into_iter().find(|row| row.role == Role::Staged).unwrap();
+        assert_eq!(row.vouching, 3);
+    }
 }

@@ -95,8 +95,8 @@ fn print(text: &str) -> Result<(), Trouble> {
     output::print(text).map_err(|cause| Trouble::new("not_printed", format!("the status cannot be printed: {cause}")))
 }
 
-/// Done when at most a quarter of the operators is missing at any site. What is staged is not in use yet, and what was
-/// there earlier need not be.
+/// Done when at most a quarter of the operators is missing at any site, and whatever was staged came into use. What is
+/// staged is not in use yet, and what was there earlier need not be.
 fn exit(status: &Status) -> Exit {
     let sites: Vec<_> =
         status.sites.iter().filter(|site| matches!(site.role, Role::Primary | Role::Alternate)).collect();
@@ -106,7 +106,7 @@ fn exit(status: &Status) -> Exit {
     } else if sites.iter().all(|site| site.vouching == 0) {
         Exit::NoVoucher
     } else if sites.iter().all(|site| site.is_well()) {
-        Exit::Done
+        if status.sites.iter().any(super::SiteStatus::is_overdue) { Exit::SomeFailed } else { Exit::Done }
     } else if sites.into_iter().any(is_new) {
         Exit::SomeFailed
     } else {
@@ -155,6 +155,11 @@ mod tests {
             assert_eq!(of(&[site(11, 0, 11), SiteStatus { role, ..site(11, 11, 0) }]), Exit::NoVoucher);
         }
         let trouble = Failing::after(None, "store_not_written", "no space".to_owned(), UnixTime(0));
+        let overdue = vec![Failing::after(None, "staged_not_deployed", "since long".to_owned(), UnixTime(0))];
+        for vouching in [0, 11] {
+            let staged = SiteStatus { role: Role::Staged, warnings: overdue.clone(), ..site(11, vouching, 0) };
+            assert_eq!(of(&[site(11, 11, 0), staged]), Exit::SomeFailed);
+        }
         let full = Status { sites: vec![site(11, 11, 0)], troubles: vec![trouble], ..Status::new(UnixTime(0)) };
         assert_eq!(exit(&full), Exit::Failed);
     }

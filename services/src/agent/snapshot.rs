@@ -11,10 +11,13 @@ use mecai::{AuthorityId, Sha256};
 
 use super::engine::{Engine, authorities, is_usable};
 use super::stage::Staged;
-use super::status::{AuthorityStatus, ListStatus, Role, SiteStatus, Status};
+use super::status::{AuthorityStatus, ListStatus, Role, STAGED_NOT_DEPLOYED, SiteStatus, Status};
 use super::target::{Key, OWN_OPERATOR, Target, Timing};
 use super::trouble::{Failing, Trouble};
 use super::watch::Watched;
+
+/// A certificate that is staged for longer than so many seconds is warned of.
+const DEPLOYED_WITHIN: u64 = 3_600;
 
 impl Status {
     /// Lets a target go on from what was known of it.
@@ -73,7 +76,11 @@ impl Engine {
             for (host, port) in staged.places() {
                 // With its file in place already it is the primary's row.
                 if status.of(&digest, [(host, port)]).all(|known| known.is_none()) {
-                    status.sites.push(self.row(&file, Role::Staged, host, port, Some(digest), now));
+                    let mut row = self.row(&file, Role::Staged, host, port, Some(digest), now);
+                    let known = self.known(&row);
+                    let warning = not_deployed(staged, now);
+                    row.warnings.extend(warning.map(|warning| warn(known, warning, host, port, now)));
+                    status.sites.push(row);
                 }
             }
         }
@@ -247,6 +254,13 @@ fn warn(known: Option<&SiteStatus>, warning: Trouble, host: &str, port: u16, now
         tracing::warn!(code = warning.code, host, port, "{}", warning.sentence);
     }
     Failing::after(before, warning.code, warning.sentence, now)
+}
+
+/// Whoever stages deploys within minutes: later something went wrong, and the certificate in use comes to its end.
+fn not_deployed(staged: &Staged, now: UnixTime) -> Option<Trouble> {
+    let since = staged.since();
+    let sentence = || format!("staged at {since}, it is not the certificate of {}", staged.site.display());
+    (now.since(since) > DEPLOYED_WITHIN).then(|| Trouble::new(STAGED_NOT_DEPLOYED, sentence()))
 }
 
 /// A second certificate helps only when the operator that falls has no part in it: both refuse to vouch for their own.

@@ -13,6 +13,9 @@ use super::trouble::{Failing, Trouble};
 
 const VERSION: u32 = 1;
 
+/// The warning of a staged certificate that did not come into use.
+pub(super) const STAGED_NOT_DEPLOYED: &str = "staged_not_deployed";
+
 /// The whole file. Times are RFC 3339 in UTC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,7 +69,7 @@ pub struct SiteStatus {
     pub next_round: Option<String>,
     /// Why no authority can be asked.
     pub trouble: Option<Failing>,
-    /// `operators_missing`, `answer_left_out`, `alternate_same_operator`.
+    /// `operators_missing`, `answer_left_out`, `alternate_same_operator`, `staged_not_deployed`.
     pub warnings: Vec<Failing>,
     /// In the order of the list.
     pub authorities: Vec<AuthorityStatus>,
@@ -193,6 +196,11 @@ impl SiteStatus {
     pub fn is_well(&self) -> bool {
         let missing = self.operators.saturating_sub(self.vouching);
         self.trouble.is_none() && self.vouching > 0 && missing.max(self.failing) * 4 <= self.operators
+    }
+
+    /// Whether it was to come into use long ago.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.warnings.iter().any(|warning| warning.code == STAGED_NOT_DEPLOYED)
     }
 
     /// Forgets what has ended by `now`: the file may be older than that.

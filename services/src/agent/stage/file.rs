@@ -9,6 +9,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use mecai::key_proof::KeyProof;
 use mecai::store::StoredStaged;
 use mecai::time::UnixTime;
+use mecai::verify::CLOCK_TOLERANCE;
 use mecai::{Sha256, durable};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,7 @@ struct Proof {
     host: String,
     port: u16,
     handshake_key: Sha256,
+    not_before: UnixTime,
     not_after: UnixTime,
 }
 
@@ -54,7 +56,8 @@ impl Staged {
                 return Err("a key proof is for another certificate".to_owned());
             }
             let (host, port) = (claim.host.to_owned(), claim.port);
-            Ok(Proof { host, port, handshake_key: claim.handshake_key, not_after: claim.not_after, der })
+            let (not_before, not_after) = (claim.not_before, claim.not_after);
+            Ok(Proof { host, port, handshake_key: claim.handshake_key, not_before, not_after, der })
         };
         let proofs = proofs.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Self { site, certificate, proofs })
@@ -138,6 +141,11 @@ impl Staged {
     /// The hosts and ports for which it is proved.
     pub(in super::super) fn places(&self) -> BTreeSet<(&str, u16)> {
         self.proofs.iter().map(|proof| (proof.host.as_str(), proof.port)).collect()
+    }
+
+    /// When it was staged.
+    pub(in super::super) fn since(&self) -> UnixTime {
+        self.proofs.iter().map(|proof| proof.not_before.plus(CLOCK_TOLERANCE)).max().unwrap_or(UnixTime(0))
     }
 
     /// The last second in which any proof is in force.
