@@ -169,6 +169,24 @@ fn serverinfo_shows_it_and_the_server_is_told_to_read_that() {
 }
 
 #[test]
+fn without_an_agent_the_server_is_told_to_read_the_serverinfo_of_what_was_deployed() {
+    let (stand, _) = stand();
+    let directory = stand.directory.path().to_str().unwrap();
+    let reload = format!("sleep 2; cp {directory}/shop.serverinfo {directory}/read; ! test -e {directory}/broken");
+    stand.configure("", &format!("serverinfo = \"shop.serverinfo\"\nreload = '{reload}'"));
+    let deploy = "cp DIR/next.pem DIR/shop.new && mv DIR/shop.new DIR/shop.pem";
+    for (broken, expected) in [("true", 0), ("touch DIR/broken", 1)] {
+        stand.issue("next", &new_key(), &[HOST]);
+        let (code, out, err) = stage(&stand, "next", &format!("{deploy} && {broken}"), "40");
+        assert_eq!(code, expected, "{out}{err}");
+        assert!(out.starts_with("ready: 3 of 3"), "{out}");
+        assert_eq!(err.ends_with("(reload_failed)\n"), expected == 1, "{err}");
+        let [read, new] = ["read", "shop.serverinfo"].map(|name| fs::read(stand.path(name)).unwrap());
+        assert_eq!(read, new);
+    }
+}
+
+#[test]
 fn on_the_same_key_the_new_file_has_the_alternate_from_the_start() {
     let stand = Stand::new([Manner::Good, Manner::Good]);
     let key = new_key();

@@ -91,11 +91,16 @@ async fn drive(
         }
     };
     let began = Instant::now();
-    while matches!(done, Some(Ok(()))) && began.elapsed() < SETTLE && is_staged(&agent, goal) {
+    let settles = |agent: &Agent| began.elapsed() < SETTLE && is_staged(agent, goal);
+    // What reads the new serverinfo is run to its end.
+    while matches!(done, Some(Ok(()))) && (settles(&agent) || agent.engine.hooks.is_busy()) {
         agent.step();
         if let Wake::Terminate = agent.wait(signals).await {
             break;
         }
+    }
+    if let (Some(Ok(())), Some(trouble)) = (&done, agent.engine.hooks.troubles().next()) {
+        done = Some(Err(trouble.clone()));
     }
     agent.engine.finish(now());
     agent.write_status();
