@@ -1,10 +1,11 @@
 //! A statement with its endorsements, as a server hands it over (spec section 4).
 
 use der::asn1::AnyRef;
-use der::{Decode, Encode, Reader, SliceReader, Tag};
+use der::{Encode, Tag};
 
+use crate::element::{Elements, SEQUENCE};
 use crate::endorsement::Endorsement;
-use crate::statement::{DecodeError, Statement, check_version};
+use crate::statement::{DecodeError, Statement};
 
 /// The most endorsements in one bundle.
 pub const ENDORSEMENTS_MAX: usize = 255;
@@ -16,27 +17,30 @@ pub const BUNDLES_PER_HOST: usize = 4;
 pub struct Bundle<'a> {
     der: &'a [u8],
     statement: Statement<'a>,
-    endorsements: Vec<Endorsement<'a>>,
+    /// Read anew whenever they are looked at, which takes less than to keep them.
+    endorsements: Endorsements<'a>,
+    endorsement_count: usize,
 }
 
 impl<'a> Bundle<'a> {
     /// Reads the DER of one bundle, all of `der`, every endorsement included.
     pub fn from_der(der: &'a [u8]) -> Result<Self, DecodeError> {
         let (statement, list) = split(der)?;
-        let statement = Statement::from_der(statement)?;
-        let addresses = statement.addresses().len();
-        let mut endorsements: Vec<Endorsement<'a>> = Vec::with_capacity(list.len() / ENDORSEMENT_LENGTH);
-        for element in Elements(list) {
-            let endorsement = Endorsement::from_der(element.map_err(DecodeError::der(STRUCTURE))?, addresses)?;
-            if endorsements.last().map(Endorsement::authority) >= Some(endorsement.authority()) {
+        let endorsements = Endorsements { elements: Elements::new(list), addresses: statement.addresses().len() };
+        let mut endorsement_count = 0;
+        let mut before = None;
+        for endorsement in endorsements {
+            let authority = *endorsement?.authority();
+            if before >= Some(authority) {
                 return Err(DecodeError::rule(STRUCTURE, "endorsements do not ascend by authority"));
             }
-            endorsements.push(endorsement);
+            before = Some(authority);
+            endorsement_count += 1;
         }
-        if !(1..=ENDORSEMENTS_MAX).contains(&endorsements.len()) {
+        if !(1..=ENDORSEMENTS_MAX).contains(&endorsement_count) {
             return Err(DecodeError::rule(STRUCTURE, "there are not 1 to 255 endorsements"));
         }
-        Ok(Self { der, statement, endorsements })
+        Ok(Self { der, statement, endorsements, endorsement_count })
     }
 
     /// The octets that were read.
@@ -54,12 +58,13 @@ impl<'a> Bundle<'a> {
     /// How many endorsements there are, 1 to 255.
     #[must_use]
     pub fn endorsement_count(&self) -> usize {
-        self.endorsements.len()
+        self.endorsement_count
     }
 
     /// The endorsements, ascending by authority.
     pub fn endorsements(&self) -> impl Iterator<Item = Endorsement<'a>> + '_ {
-        self.endorsements.iter().copied()
+        // Each was read once in `from_der`, so none is left out.
+        self.endorsements.flatten()
     }
 }
 
@@ -82,46 +87,39 @@ pub fn assemble(statement: &[u8], endorsements: &[&[u8]]) -> Result<Vec<u8>, Dec
 }
 
 const STRUCTURE: &str = "VoucherBundle";
-/// The octets of a common endorsement.
-const ENDORSEMENT_LENGTH: usize = 90;
 
-/// The octets of the statement, and the contents of the list of endorsements. A statement of an unknown version is told
-/// before the rest is looked at, since nothing is known of a bundle of that version.
-fn split(der: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
-    let sequence = |any: AnyRef<'_>| {
-        if der::Tagged::tag(&any) == Tag::Sequence {
-            Ok(())
-        } else {
-            Err(DecodeError::rule(STRUCTURE, "not a SEQUENCE"))
-        }
-    };
-    let error = DecodeError::der(STRUCTURE);
-    let bundle = AnyRef::from_der(der).map_err(&error)?;
-    sequence(bundle)?;
-    let mut reader = SliceReader::new(bundle.value()).map_err(&error)?;
-    let statement = reader.tlv_bytes().map_err(&error)?;
-    check_version(AnyRef::from_der(statement).map_err(&error)?)?;
-    let endorsements: AnyRef<'_> = reader.decode().map_err(&error)?;
-    sequence(endorsements)?;
-    reader.finish().map_err(&error)?;
-    Ok((statement, endorsements.value()))
+/// The statement, and the contents of the list of endorsements. A statement of an unknown version is told before the rest
+/// is looked at, since nothing is known of a bundle of that version.
+fn split(der: &[u8]) -> Result<(Statement<'_>, &[u8]), DecodeError> {
+    let not_der = || DecodeError::rule(STRUCTURE, "not strict DER, or not a SEQUENCE of two elements");
+    let bundle = Elements::new(der).last(SEQUENCE).ok_or_else(not_der)?;
+    let mut parts = Elements::new(bundle.contents);
+    let statement = Statement::from_der(parts.any().ok_or_else(not_der)?.der);
+    if let Err(error @ DecodeError::UnknownVersion) = statement {
+        return Err(error);
+    }
+    let endorsements = parts.last(SEQUENCE).ok_or_else(not_der)?;
+    Ok((statement?, endorsements.contents))
 }
 
-/// The DER elements that stand one after another in the octets.
-struct Elements<'a>(&'a [u8]);
+/// The endorsements of a statement, one after another in the octets.
+#[derive(Clone, Copy, Debug)]
+struct Endorsements<'a> {
+    elements: Elements<'a>,
+    addresses: usize,
+}
 
-impl<'a> Iterator for Elements<'a> {
-    type Item = der::Result<&'a [u8]>;
+impl<'a> Iterator for Endorsements<'a> {
+    type Item = Result<Endorsement<'a>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
+        if self.elements.is_empty() {
             return None;
         }
-        let element = SliceReader::new(self.0).and_then(|mut reader| reader.tlv_bytes());
-        self.0 = match element {
-            Ok(octets) => self.0.get(octets.len()..).unwrap_or_default(),
-            Err(_) => &[],
+        let Some(element) = self.elements.next(SEQUENCE) else {
+            self.elements = Elements::new(&[]);
+            return Some(Err(DecodeError::rule(STRUCTURE, "an endorsement is not strict DER")));
         };
-        Some(element)
+        Some(Endorsement::from_element(element, self.addresses))
     }
 }

@@ -1,7 +1,6 @@
 //! A verified chain, reduced to what judging it needs: digests and keys (spec section 6, "Owners of a chain").
 
-use der::{Decode, Reader, SliceReader, Tag, asn1::AnyRef};
-
+use crate::element::{Elements, SEQUENCE};
 use crate::{Sha256, octets};
 
 /// The most certificates in a chain that is judged.
@@ -75,16 +74,12 @@ pub fn spki_hash(certificate: &[u8]) -> Option<Sha256> {
 /// The octets of the SubjectPublicKeyInfo of a certificate in DER.
 #[must_use]
 pub fn spki(certificate: &[u8]) -> Option<&[u8]> {
-    let sequence = |any: AnyRef<'_>| der::Tagged::tag(&any) == Tag::Sequence;
-    let outer = AnyRef::from_der(certificate).ok().filter(|any| sequence(*any))?;
-    let tbs: AnyRef<'_> = SliceReader::new(outer.value()).ok()?.decode().ok()?;
-    let mut fields = SliceReader::new(Some(tbs).filter(|any| sequence(*any))?.value()).ok()?;
-    let first = fields.tlv_bytes().ok()?;
+    let tbs = Elements::new(Elements::new(certificate).last(SEQUENCE)?.contents).next(SEQUENCE)?;
+    let mut fields = Elements::new(tbs.contents);
     // version [0] EXPLICIT is absent in version 1; then serialNumber, signature, issuer, validity, subject.
-    let before = if first.first() == Some(&0xA0) { 5 } else { 4 };
+    let before = if fields.any()?.der.first() == Some(&0xA0) { 5 } else { 4 };
     for _ in 0..before {
-        fields.tlv_bytes().ok()?;
+        fields.any()?;
     }
-    let spki = fields.tlv_bytes().ok()?;
-    (spki.first() == Some(&0x30)).then_some(spki)
+    fields.next(SEQUENCE).map(|spki| spki.der)
 }

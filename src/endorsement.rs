@@ -1,12 +1,14 @@
 //! One authority's signature over a statement (spec section 3).
 
 use der::asn1::{BitStringRef, OctetStringRef};
-use der::{Decode, Encode, Enumerated, Sequence};
+use der::{Encode, Enumerated, Sequence};
 
+use crate::element::{self, BIT_STRING, ENUMERATED, Element, Elements, INTEGER, OCTET_STRING, SEQUENCE};
 use crate::signature::{PublicKey, SigningKey};
 use crate::statement::{ADDRESSES_MAX, DecodeError, Statement};
 use crate::{AuthorityId, Sha256};
 
+const STRUCTURE: &str = "Endorsement";
 const BODY: &str = "EndorsementBody";
 
 /// The greatest age of revocation evidence, in seconds.
@@ -63,8 +65,24 @@ pub struct Endorsement<'a> {
 impl<'a> Endorsement<'a> {
     /// Reads one endorsement of a statement that has so many addresses.
     pub fn from_der(der: &'a [u8], addresses: usize) -> Result<Self, DecodeError> {
-        let wire = Wire::from_der(der).map_err(DecodeError::der("Endorsement"))?;
-        Self::from_wire(&wire, der, addresses)
+        let whole = Elements::new(der).last(SEQUENCE);
+        whole.map_or_else(|| Err(DecodeError::not_der(STRUCTURE)), |whole| Self::from_element(whole, addresses))
+    }
+
+    /// The same, where its outermost element has been read.
+    pub(crate) fn from_element(whole: Element<'a>, addresses: usize) -> Result<Self, DecodeError> {
+        let read = || {
+            let mut parts = Elements::new(whole.contents);
+            let body = parts.next(SEQUENCE)?;
+            Some((body, parts.last(OCTET_STRING)?.contents))
+        };
+        let (body, signature) = read().ok_or_else(|| DecodeError::not_der(STRUCTURE))?;
+        let wire = BodyWire::read(body.contents).ok_or_else(|| DecodeError::not_der(BODY))?;
+        let authority = wire.authority.as_bytes().try_into();
+        let authority = authority.map_err(|_| DecodeError::rule(BODY, "authority has not 8 octets"))?;
+        let evidence = read_evidence(wire.source, wire.age)?;
+        let seen = read_seen(wire.seen, addresses)?;
+        Ok(Self { authority, seen, evidence, der: whole.der, body: body.der, signature })
     }
 
     /// The octets that were read.
@@ -103,14 +121,6 @@ impl<'a> Endorsement<'a> {
         let mut message = [0; SIGNED_MAX];
         signed_octets(&mut message, key.spki_hash(), statement, self.body)
             .is_some_and(|message| key.verify(message, self.signature))
-    }
-
-    fn from_wire(wire: &Wire<'a>, der: &'a [u8], addresses: usize) -> Result<Self, DecodeError> {
-        let rule = |text| DecodeError::rule(BODY, text);
-        let authority = wire.body.authority.as_bytes().try_into().map_err(|_| rule("authority has not 8 octets"))?;
-        let evidence = read_evidence(wire.body.source, wire.body.age)?;
-        let seen = read_seen(wire.body.seen, addresses)?;
-        Ok(Self { authority, seen, evidence, der, body: body_octets(der)?, signature: wire.signature.as_bytes() })
     }
 }
 
@@ -208,13 +218,18 @@ struct Wire<'a> {
     signature: &'a OctetStringRef,
 }
 
-/// The octets of the body inside the DER of an endorsement, which is known to be well-formed.
-fn body_octets(endorsement: &[u8]) -> Result<&[u8], DecodeError> {
-    let read = || -> der::Result<&[u8]> {
-        let contents = der::asn1::AnyRef::from_der(endorsement)?;
-        der::Reader::tlv_bytes(&mut der::SliceReader::new(contents.value())?)
-    };
-    read().map_err(DecodeError::der(BODY))
+impl<'a> BodyWire<'a> {
+    /// Reads the contents of a body; none if they are not strict DER.
+    fn read(contents: &'a [u8]) -> Option<Self> {
+        let mut fields = Elements::new(contents);
+        let authority = OctetStringRef::new(fields.next(OCTET_STRING)?.contents).ok()?;
+        let (unused, bits) = fields.next(BIT_STRING)?.contents.split_first()?;
+        let seen = BitStringRef::new(*unused, bits).ok()?;
+        let [source] = *fields.next(ENUMERATED)?.contents else { return None };
+        let source = Source::try_from(source).ok()?;
+        let age = if fields.is_empty() { None } else { Some(element::unsigned(fields.last(INTEGER)?.contents)?) };
+        Some(Self { authority, seen, source, age })
+    }
 }
 
 fn read_evidence(source: Source, age: Option<u32>) -> Result<Evidence, DecodeError> {
@@ -246,4 +261,72 @@ fn read_seen(bits: BitStringRef<'_>, addresses: usize) -> Result<Seen, DecodeErr
         return rule("seen has no bit set");
     }
     Ok(Seen(value))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use der::Decode;
+
+    use super::*;
+    use crate::statement::Proposal;
+    use crate::time::UnixTime;
+
+    /// Every endorsement that differs from a right one in one octet, or lacks one, or has one more: what the general
+    /// decoder takes, and nothing else, is taken.
+    #[test]
+    fn it_is_read_as_the_general_decoder_reads_it() {
+        let addresses = ["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let now = UnixTime(1_800_000_000);
+        let proposal = Proposal {
+            host: "shop.example",
+            port: 443,
+            addresses: &addresses,
+            certificate: [7; 32],
+            produced_at: now,
+            not_after: now,
+            stay: None,
+        };
+        let statement = proposal.to_der().unwrap();
+        let statement = Statement::from_der(&statement).unwrap();
+        let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
+        let mut taken = 0;
+        for evidence in [Evidence::Ocsp { age: 0x80 }, Evidence::Crl { age: AGE_MAX }, Evidence::ShortLived] {
+            let right = endorse(&key, &statement, Seen::from_indices([1]).unwrap(), evidence).unwrap();
+            for place in 0..right.len() {
+                let without = [&right[..place], &right[place + 1..]].concat();
+                taken += usize::from(compare(&without));
+                for octet in 0..=255 {
+                    let (mut other, mut longer) = (right.clone(), right.clone());
+                    other[place] = octet;
+                    longer.insert(place, octet);
+                    // What is longer is not right by its lengths alone.
+                    let mut adjusted = longer.clone();
+                    adjusted[1] = adjusted[1].wrapping_add(1);
+                    let mut within_body = adjusted.clone();
+                    within_body[3] = within_body[3].wrapping_add(1);
+                    for der in [other, longer, adjusted, within_body] {
+                        taken += usize::from(compare(&der));
+                    }
+                }
+            }
+        }
+        assert!(taken > 3 * 64 * 256, "{taken}");
+    }
+
+    /// Reads in both ways; whether it is taken.
+    fn compare(der: &[u8]) -> bool {
+        let general = Wire::from_der(der).ok().map(|wire| {
+            let authority = wire.body.authority.as_bytes();
+            (authority.to_vec(), wire.body.seen, wire.body.source, wire.body.age, wire.signature.as_bytes())
+        });
+        let elements = Elements::new(der).last(SEQUENCE).and_then(|whole| {
+            let mut parts = Elements::new(whole.contents);
+            let body = BodyWire::read(parts.next(SEQUENCE)?.contents)?;
+            let signature = parts.last(OCTET_STRING)?.contents;
+            Some((body.authority.as_bytes().to_vec(), body.seen, body.source, body.age, signature))
+        });
+        assert_eq!(general, elements, "{der:02x?}");
+        general.is_some()
+    }
 }

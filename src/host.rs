@@ -15,7 +15,7 @@ pub fn is_host(host: &str) -> bool {
 /// The address that `host` is, if it is one in the one spelling that a statement allows.
 #[must_use]
 pub fn address(host: &str) -> Option<IpAddr> {
-    let address: IpAddr = host.parse().ok()?;
+    let address = parse_address(host)?;
     (spells(&address, host) && !is_v4_mapped(&address)).then_some(address)
 }
 
@@ -55,7 +55,7 @@ impl<'a> Reference<'a> {
     #[must_use]
     pub fn parse(text: &'a str) -> Self {
         let name = text.strip_suffix('.').unwrap_or(text);
-        if let Ok(address) = name.trim_start_matches('[').trim_end_matches(']').parse() {
+        if let Some(address) = parse_address(name.trim_start_matches('[').trim_end_matches(']')) {
             Self::Address(plain_address(address))
         } else if name.starts_with('.') {
             Self::Suffix(name)
@@ -87,6 +87,12 @@ impl fmt::Display for Reference<'_> {
             Self::Address(address) => address.fmt(f),
         }
     }
+}
+
+/// Reads an address. Most texts are names, which is seen at a glance.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let may_be = text.ends_with(|last: char| last.is_ascii_digit()) || text.contains(':');
+    may_be.then(|| text.parse().ok())?
 }
 
 fn is_name(host: &str) -> bool {

@@ -30,6 +30,7 @@ pub mod time;
 pub mod verdict;
 pub mod verify;
 
+mod element;
 mod octets;
 mod schedule;
 mod sealed;

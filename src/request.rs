@@ -105,7 +105,7 @@ impl<'a> VoucherRequest<'a> {
         let mut reader = SliceReader::new(request.value()).map_err(&error)?;
         let statement = reader.tlv_bytes().map_err(&error)?;
         // Nothing is known of what stands beside a statement of another version.
-        check_version(AnyRef::from_der(statement).map_err(&error)?)?;
+        check_version(statement)?;
         let protocol = reader.decode().map_err(&error)?;
         reader.finish().map_err(&error)?;
         Ok(Self { statement: Statement::from_der(statement)?, protocol })

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use der::asn1::{AnyRef, GeneralizedTime, IntRef, OctetStringRef, SequenceOf, Utf8StringRef};
-use der::{Decode, Encode, Reader, Sequence, SliceReader, Tag};
+use der::asn1::{GeneralizedTime, OctetStringRef, SequenceOf, Utf8StringRef};
+use der::{Encode, Sequence};
 
+use crate::element::{self, Elements, GENERALIZED_TIME, INTEGER, OCTET_STRING, SEQUENCE, UTF8_STRING};
 use crate::time::UnixTime;
 use crate::{Sha256, host, octets};
 
@@ -57,6 +58,10 @@ impl DecodeError {
         move |error| Self::Malformed { structure, problem: Problem::Der(error) }
     }
 
+    pub(crate) fn not_der(structure: &'static str) -> Self {
+        Self::rule(structure, "not strict DER, or not of this structure")
+    }
+
     pub(crate) fn rule(structure: &'static str, rule: &'static str) -> Self {
         Self::Malformed { structure, problem: Problem::Rule(rule) }
     }
@@ -66,18 +71,20 @@ impl DecodeError {
 #[derive(Clone, Debug)]
 pub struct Statement<'a> {
     der: &'a [u8],
-    wire: Wire<'a>,
+    host: &'a str,
+    port: u16,
+    addresses: Addresses<'a>,
     certificate: Sha256,
+    produced_at: UnixTime,
+    not_after: UnixTime,
+    stay: Option<u8>,
 }
 
 impl<'a> Statement<'a> {
     /// Reads the DER of one statement, all of `der`.
     pub fn from_der(der: &'a [u8]) -> Result<Self, DecodeError> {
-        let any = AnyRef::from_der(der).map_err(DecodeError::der(STRUCTURE))?;
-        check_version(any)?;
-        let wire = Wire::from_der(der).map_err(DecodeError::der(STRUCTURE))?;
-        let certificate = wire.check()?;
-        let statement = Self { der, wire, certificate };
+        check_version(der)?;
+        let statement = Fields::read(der).ok_or_else(|| DecodeError::not_der(STRUCTURE))?.check(der)?;
         if statement.not_after().since(statement.produced_at()) > LIFETIME_MAX {
             return Err(DecodeError::TooLongLived {
                 produced_at: statement.produced_at(),
@@ -102,21 +109,20 @@ impl<'a> Statement<'a> {
     /// The host: a lower-case A-label name, or an address.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.wire.host.as_str()
+        self.host
     }
 
     /// The port, never 0.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.wire.port
+        self.port
     }
 
     /// The addresses, in the order that `seen` bits refer to.
     pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> + '_ {
         // Every one was read once in `check`, so none falls back.
-        self.wire.addresses.as_slice().iter().map(|octets| {
-            host::address_from_octets(octets.as_bytes()).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
-        })
+        self.addresses
+            .map(|octets| host::address_from_octets(octets).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)))
     }
 
     /// SHA-256 of the end-entity certificate.
@@ -128,19 +134,19 @@ impl<'a> Statement<'a> {
     /// When the agent made it.
     #[must_use]
     pub fn produced_at(&self) -> UnixTime {
-        self.wire.produced_at.into()
+        self.produced_at
     }
 
     /// The last second in which it is in force.
     #[must_use]
     pub fn not_after(&self) -> UnixTime {
-        self.wire.not_after.into()
+        self.not_after
     }
 
     /// For how many days the site promises to go on showing vouchers.
     #[must_use]
     pub fn stay(&self) -> Option<u8> {
-        self.wire.stay
+        self.stay
     }
 }
 
@@ -194,6 +200,8 @@ impl Proposal<'_> {
 }
 
 const STRUCTURE: &str = "Statement";
+/// The tag of `stay`.
+const STAY: u8 = 0x80;
 
 #[derive(Clone, Debug, Sequence)]
 struct Wire<'a> {
@@ -208,46 +216,102 @@ struct Wire<'a> {
     stay: Option<u8>,
 }
 
-impl Wire<'_> {
-    /// The rules that DER types do not express; gives the certificate's digest.
-    fn check(&self) -> Result<Sha256, DecodeError> {
-        let rule = |holds: bool, text| if holds { Ok(()) } else { Err(DecodeError::rule(STRUCTURE, text)) };
-        rule(host::is_host(self.host.as_str()), "host is neither a lower-case A-label name nor a canonical address")?;
-        rule(self.port != 0, "port is 0")?;
-        rule(!self.addresses.as_slice().is_empty(), "addresses is empty")?;
-        for address in self.addresses.as_slice() {
-            rule(
-                host::address_from_octets(address.as_bytes()).is_some(),
-                "an address has not 4 or 16 octets, or is IPv4-mapped",
-            )?;
-        }
-        let ascend = |pair: &[&OctetStringRef]| {
-            let (a, b) = (pair[0].as_bytes(), pair[1].as_bytes());
-            (a.len(), a) < (b.len(), b)
+/// The fields as DER has them; rules that DER types do not express are not checked yet.
+#[derive(Debug, PartialEq, Eq)]
+struct Fields<'a> {
+    host: &'a str,
+    port: u16,
+    addresses: Addresses<'a>,
+    certificate: &'a [u8],
+    produced_at: UnixTime,
+    not_after: UnixTime,
+    stay: Option<u8>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads the fields behind the version.
+    fn read(der: &'a [u8]) -> Option<Self> {
+        let mut fields = Elements::new(Elements::new(der).last(SEQUENCE)?.contents);
+        fields.next(INTEGER)?;
+        let host = std::str::from_utf8(fields.next(UTF8_STRING)?.contents).ok()?;
+        let port = element::unsigned(fields.next(INTEGER)?.contents)?.try_into().ok()?;
+        let addresses = Addresses::read(fields.next(SEQUENCE)?.contents)?;
+        let certificate = fields.next(OCTET_STRING)?.contents;
+        let produced_at = element::time(fields.next(GENERALIZED_TIME)?.contents)?;
+        let not_after = element::time(fields.next(GENERALIZED_TIME)?.contents)?;
+        let stay = if fields.is_empty() {
+            None
+        } else {
+            Some(element::unsigned(fields.last(STAY)?.contents)?.try_into().ok()?)
         };
-        rule(self.addresses.as_slice().windows(2).all(ascend), "addresses do not ascend")?;
-        rule(self.not_after >= self.produced_at, "notAfter is before producedAt")?;
-        rule(self.stay.is_none_or(|days| days <= STAY_MAX), "stay is more than 30 days")?;
-        self.certificate
-            .as_bytes()
-            .try_into()
-            .map_err(|_| DecodeError::rule(STRUCTURE, "certificate has not 32 octets"))
+        Some(Self { host, port, addresses, certificate, produced_at, not_after, stay })
+    }
+
+    fn check(self, der: &'a [u8]) -> Result<Statement<'a>, DecodeError> {
+        let rule = |holds: bool, text| if holds { Ok(()) } else { Err(DecodeError::rule(STRUCTURE, text)) };
+        let Self { host, port, addresses, certificate, produced_at, not_after, stay } = self;
+        rule(host::is_host(host), "host is neither a lower-case A-label name nor a canonical address")?;
+        rule(port != 0, "port is 0")?;
+        rule(addresses.count != 0, "addresses is empty")?;
+        let mut before: Option<&[u8]> = None;
+        for address in addresses {
+            let is_address = host::address_from_octets(address).is_some();
+            rule(is_address, "an address has not 4 or 16 octets, or is IPv4-mapped")?;
+            let ascends = before.is_none_or(|before| (before.len(), before) < (address.len(), address));
+            rule(ascends, "addresses do not ascend")?;
+            before = Some(address);
+        }
+        rule(not_after >= produced_at, "notAfter is before producedAt")?;
+        rule(stay.is_none_or(|days| days <= STAY_MAX), "stay is more than 30 days")?;
+        let certificate =
+            certificate.try_into().map_err(|_| DecodeError::rule(STRUCTURE, "certificate has not 32 octets"))?;
+        Ok(Statement { der, host, port, addresses, certificate, produced_at, not_after, stay })
     }
 }
 
-/// A version other than 1 is told apart from a malformed statement, before anything else is read.
-pub(crate) fn check_version(statement: AnyRef<'_>) -> Result<(), DecodeError> {
-    let read = |statement: AnyRef<'_>| -> der::Result<bool> {
-        if der::Tagged::tag(&statement) != Tag::Sequence {
-            return Err(der::Error::from(Tag::Sequence.value_error()));
+/// The octets of each address of a statement, at most [`ADDRESSES_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Addresses<'a> {
+    elements: Elements<'a>,
+    count: usize,
+}
+
+impl<'a> Addresses<'a> {
+    fn read(contents: &'a [u8]) -> Option<Self> {
+        let elements = Elements::new(contents);
+        let (mut rest, mut count) = (elements, 0);
+        while !rest.is_empty() {
+            rest.next(OCTET_STRING)?;
+            count += 1;
         }
-        let version: IntRef<'_> = SliceReader::new(statement.value())?.decode()?;
-        Ok(version.as_bytes() == [1])
-    };
-    match read(statement) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(DecodeError::UnknownVersion),
-        Err(error) => Err(DecodeError::der(STRUCTURE)(error)),
+        (count <= ADDRESSES_MAX).then_some(Self { elements, count })
+    }
+}
+
+impl<'a> Iterator for Addresses<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let address = self.elements.next(OCTET_STRING)?;
+        self.count -= 1;
+        Some(address.contents)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.count, Some(self.count))
+    }
+}
+
+impl ExactSizeIterator for Addresses<'_> {}
+
+/// A version other than 1 is told apart from a malformed statement, before anything else is read.
+pub(crate) fn check_version(statement: &[u8]) -> Result<(), DecodeError> {
+    let whole = Elements::new(statement).last(SEQUENCE);
+    let version = whole.and_then(|whole| Elements::new(whole.contents).next(INTEGER));
+    match version.map(|version| version.contents) {
+        Some([1]) => Ok(()),
+        Some(other) if element::is_integer(other) => Err(DecodeError::UnknownVersion),
+        _ => Err(DecodeError::not_der(STRUCTURE)),
     }
 }
 
@@ -255,5 +319,66 @@ fn address_octets(address: &IpAddr) -> Vec<u8> {
     match host::plain_address(*address) {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use der::Decode;
+
+    use super::*;
+
+    /// Every statement that differs from a right one in one octet, or lacks one, or has one more: what the general
+    /// decoder takes, and nothing else, is taken.
+    #[test]
+    fn it_is_read_as_the_general_decoder_reads_it() {
+        let addresses = ["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let mut taken = 0;
+        for (port, stay) in [(443, None), (0x80, Some(30)), (0xFFFF, Some(0))] {
+            let proposal = Proposal {
+                host: "shop.example",
+                port,
+                addresses: &addresses,
+                certificate: [7; 32],
+                produced_at: UnixTime(1_835_395_199),
+                not_after: UnixTime(1_835_395_200),
+                stay,
+            };
+            let right = proposal.to_der().unwrap();
+            for place in 0..right.len() {
+                let without = [&right[..place], &right[place + 1..]].concat();
+                taken += usize::from(compare(&without));
+                for octet in 0..=255 {
+                    let (mut other, mut longer) = (right.clone(), right.clone());
+                    other[place] = octet;
+                    longer.insert(place, octet);
+                    // What is longer is not right by its lengths alone.
+                    let mut adjusted = longer.clone();
+                    adjusted[1] = adjusted[1].wrapping_add(1);
+                    for der in [other, longer, adjusted] {
+                        taken += usize::from(compare(&der));
+                    }
+                }
+            }
+        }
+        assert!(taken > 3 * 32 * 256, "{taken}");
+    }
+
+    /// Reads in both ways; whether it is taken.
+    fn compare(der: &[u8]) -> bool {
+        let general = Wire::from_der(der).ok().filter(|wire| wire.version == 1).map(|wire| {
+            let addresses: Vec<Vec<u8>> =
+                wire.addresses.as_slice().iter().map(|octets| octets.as_bytes().to_vec()).collect();
+            let times = (UnixTime::from(wire.produced_at), UnixTime::from(wire.not_after));
+            (wire.host.as_str(), wire.port, addresses, wire.certificate.as_bytes(), times, wire.stay)
+        });
+        let fields = check_version(der).ok().and_then(|()| Fields::read(der)).map(|fields| {
+            let addresses: Vec<Vec<u8>> = fields.addresses.map(<[u8]>::to_vec).collect();
+            let times = (fields.produced_at, fields.not_after);
+            (fields.host, fields.port, addresses, fields.certificate, times, fields.stay)
+        });
+        assert_eq!(general, fields, "{der:02x?}");
+        general.is_some()
     }
 }

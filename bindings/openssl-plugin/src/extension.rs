@@ -35,6 +35,10 @@ pub(crate) unsafe extern "C" fn add(
     argument: *mut c_void,
 ) -> c_int {
     let asks = context & SSL_EXT_CLIENT_HELLO != 0;
+    // Only the first entry of a Certificate carries an answer, and most have a second one.
+    if place != 0 && context & SSL_EXT_TLS1_3_CERTIFICATE != 0 {
+        return LEAVE_OUT;
+    }
     // A client that cannot ask must not go on; a server that cannot answer goes on without.
     let outcome = guard(if asks { FAIL } else { LEAVE_OUT }, || {
         // SAFETY: `context::attach` gave this argument.
@@ -47,8 +51,9 @@ pub(crate) unsafe extern "C" fn add(
                 (true, ALTERNATE) => return ask_for_alternate(installation),
                 (true, CANDIDATES) => candidates(installation, functions, ssl),
                 (true, _) => None,
-                (false, number) => Part::of(number)
-                    .and_then(|part| answer(installation, functions, ssl, part, context, certificate, place)),
+                (false, number) => {
+                    Part::of(number).and_then(|part| answer(installation, functions, ssl, part, context, certificate))
+                }
             };
             let Some((start, length)) = octets else { return LEAVE_OUT };
             *out = start;
@@ -226,7 +231,6 @@ unsafe fn answer(
     part: Part,
     context: c_uint,
     certificate: *mut X509,
-    place: usize,
 ) -> Option<(*const c_uchar, usize)> {
     let answers = installation.answers.as_ref()?;
     // SAFETY: as the caller says; the name stays for the handshake.
@@ -235,8 +239,7 @@ unsafe fn answer(
             return None;
         }
         let certificate = if context & SSL_EXT_TLS1_3_CERTIFICATE != 0 {
-            // Only the first entry of the message carries the answer.
-            (place == 0).then_some(certificate)?
+            certificate
         } else if context & SSL_EXT_TLS1_2_SERVER_HELLO != 0 {
             functions.SSL_get_certificate(ssl)
         } else {

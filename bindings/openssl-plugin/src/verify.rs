@@ -273,10 +273,13 @@ impl Verification<'_> {
     unsafe fn conclude(&self, shown: &Shown<'_>, verdict: Verdict, served: Option<Certificates>) -> Judged {
         let Self { installation, judge, functions, ssl, store } = *self;
         // What `shown` says of the name is gone where the alternate has taken its place: OpenSSL tells it anew.
-        // SAFETY: as the caller says.
-        let meant = unsafe { references::of_verification(&installation.crypto, functions, ssl, store) };
-        let shown = &Shown { meant: &meant, ..*shown };
-        let name = meant.title();
+        let anew = || {
+            // SAFETY: as the caller says.
+            unsafe { references::of_verification(&installation.crypto, functions, ssl, store) }
+        };
+        let anew = served.is_some().then(anew);
+        let shown = &Shown { meant: anew.as_ref().unwrap_or(shown.meant), ..*shown };
+        let name = shown.meant.title();
         event::verdict(&installation.log, &name, &verdict, shown.now);
         // SAFETY: as the caller says.
         unsafe {
