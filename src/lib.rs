@@ -8,6 +8,7 @@
 //! [`store`] (the server's vouchers) and [`state`] (a client's memory) alone.
 
 #![deny(unsafe_code)]
+#![cfg_attr(not(feature = "capi"), forbid(unsafe_code))]
 
 pub mod authority_list;
 pub mod bundle;
@@ -31,6 +32,9 @@ pub mod verdict;
 pub mod verify;
 
 mod element;
+#[cfg(feature = "capi")]
+#[allow(unsafe_code)]
+pub mod ffi;
 mod octets;
 mod schedule;
 mod sealed;

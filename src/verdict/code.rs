@@ -22,6 +22,13 @@ macro_rules! codes {
                 match self { $(Self::$variant => $word,)* }
             }
 
+            /// The same, with a NUL behind it.
+            #[cfg(feature = "capi")]
+            pub(crate) fn as_c_str(self) -> &'static std::ffi::CStr {
+                let octets = match self { $(Self::$variant => concat!($word, "\0").as_bytes(),)* };
+                std::ffi::CStr::from_bytes_with_nul(octets).unwrap_or(c"unknown")
+            }
+
             /// One sentence: what it means.
             #[must_use]
             pub fn meaning(self) -> &'static str {

@@ -1,0 +1,1290 @@
+/* MECAI: certificates that other Certificate Authorities vouch for. The API of libmecai.
+ *
+ * Handles are checked: one that was freed, or is of another type, gives MECAI_ERR_HANDLE or
+ * MECAI_ERR_HANDLE_TYPE. Views (mecai_bytes) are not: they end with the handle that they came from.
+ * A handle may be freed while other threads use it; a const handle may be used by any number of threads
+ * at once, and any other by one at a time.
+ *
+ * Every function that can fail gives a mecai_result, and takes as its last argument a place for an error,
+ * which may be NULL; what is put there is the caller's to free with mecai_error_free. A buffer is followed
+ * by its length, and NULL of length 0 is an empty one. Texts end with a NUL and are UTF-8. Places for what a
+ * function gives are cleared when it begins, and filled only when it has worked. */
+
+#ifndef MECAI_H
+#define MECAI_H
+
+/* Made from the code: change that. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * The authority's revocation check rests on an OCSP response.
+ */
+#define MECAI_EVIDENCE_OCSP 1
+
+/**
+ * It rests on a CRL.
+ */
+#define MECAI_EVIDENCE_CRL 2
+
+/**
+ * The certificate lives so short that it needs none.
+ */
+#define MECAI_EVIDENCE_SHORT_LIVED 3
+
+/**
+ * The program's own verification refused the chain. So it is with a new handshake.
+ */
+#define MECAI_OWN_REFUSED 0
+
+/**
+ * It refused the chain because this leads to no root that it trusts: the alternate may still be accepted.
+ */
+#define MECAI_OWN_NO_TRUSTED_ROOT 1
+
+/**
+ * It accepted the chain by a DANE match: the handshake is exempt.
+ */
+#define MECAI_OWN_DANE 2
+
+/**
+ * The most names that mecai_handshake_add_reference takes.
+ */
+#define MECAI_REFERENCES_MAX 16
+
+/**
+ * A handshake that misses the rules is let through: outcome MECAI_UNVOUCHED.
+ */
+#define MECAI_MODE_OBSERVE 2
+
+/**
+ * It is refused where the host is remembered to have promised vouchers, and let through elsewhere.
+ */
+#define MECAI_MODE_OPPORTUNISTIC 3
+
+/**
+ * It is refused. The mode of a new builder.
+ */
+#define MECAI_MODE_REQUIRE 4
+
+/**
+ * A peer at an address that no counted authority saw is a note. The rule of a new builder.
+ */
+#define MECAI_ADDRESSES_NOTE 1
+
+/**
+ * It is refused; so is a peer whose address is not known.
+ */
+#define MECAI_ADDRESSES_REQUIRE 2
+
+/**
+ * Addresses are not compared.
+ */
+#define MECAI_ADDRESSES_IGNORE 3
+
+/**
+ * The call worked.
+ */
+#define MECAI_OK 0
+
+/**
+ * A pointer is NULL that must not be.
+ */
+#define MECAI_ERR_NULL 1
+
+/**
+ * A handle was freed, or never was one.
+ */
+#define MECAI_ERR_HANDLE 2
+
+/**
+ * A handle is of another type.
+ */
+#define MECAI_ERR_HANDLE_TYPE 3
+
+/**
+ * Another thread uses a handle that must be used by one at a time, or there are too many handles.
+ */
+#define MECAI_ERR_BUSY 4
+
+/**
+ * The library has failed inside. The receiver of the call may only be freed.
+ */
+#define MECAI_ERR_PANIC 5
+
+/**
+ * This build of the library does not have the function.
+ */
+#define MECAI_ERR_UNSUPPORTED 6
+
+/**
+ * A text is not UTF-8.
+ */
+#define MECAI_ERR_NOT_UTF8 10
+
+/**
+ * A buffer is longer than it can be, or has not the length that it must have.
+ */
+#define MECAI_ERR_LENGTH 11
+
+/**
+ * An index is beyond the last element.
+ */
+#define MECAI_ERR_INDEX 12
+
+/**
+ * A number or a text is none of those allowed.
+ */
+#define MECAI_ERR_VALUE 13
+
+/**
+ * Something that has to be set first is not.
+ */
+#define MECAI_ERR_MISSING 14
+
+/**
+ * There is nothing of what was asked for.
+ */
+#define MECAI_ERR_NONE 15
+
+/**
+ * Octets are not strict DER, or break a rule of their structure.
+ */
+#define MECAI_ERR_MALFORMED 100
+
+/**
+ * A statement has a version other than 1.
+ */
+#define MECAI_ERR_UNKNOWN_VERSION 101
+
+/**
+ * A statement lives longer than it may.
+ */
+#define MECAI_ERR_TOO_LONG_LIVED 102
+
+/**
+ * An answer to a TLS extension breaks its syntax, or is too large.
+ */
+#define MECAI_ERR_ANSWER 103
+
+/**
+ * A chain cannot be read.
+ */
+#define MECAI_ERR_CHAIN 104
+
+/**
+ * The authority list is not there.
+ */
+#define MECAI_ERR_LIST_MISSING 120
+
+/**
+ * The authority list is malformed.
+ */
+#define MECAI_ERR_LIST_MALFORMED 121
+
+/**
+ * Not enough of the configured keys have signed the authority list.
+ */
+#define MECAI_ERR_LIST_UNSIGNED 122
+
+/**
+ * The authority list is older than one that was used before.
+ */
+#define MECAI_ERR_LIST_ROLLED_BACK 123
+
+/**
+ * A file or directory of the store cannot be used.
+ */
+#define MECAI_ERR_STORE 140
+
+/**
+ * A file or directory of the state cannot be used.
+ */
+#define MECAI_ERR_STATE 141
+
+/**
+ * A mismatch report cannot be read.
+ */
+#define MECAI_ERR_REPORT 160
+
+/**
+ * An authority did not vouch: the error's code says why.
+ */
+#define MECAI_ERR_NOT_VOUCHED 180
+
+/**
+ * The handshake must end.
+ */
+#define MECAI_REFUSED 1
+
+/**
+ * The rules were missed, and the mode lets it through.
+ */
+#define MECAI_UNVOUCHED 2
+
+/**
+ * It was not judged, by configuration.
+ */
+#define MECAI_EXEMPT 3
+
+/**
+ * Enough operators of the pick have vouched. A number that neither zeroed nor forgotten memory holds.
+ */
+#define MECAI_ACCEPTED 19713
+
+/**
+ * The peer's address is not known, so it was not compared.
+ */
+#define MECAI_NOTE_PEER_UNKNOWN 1
+
+/**
+ * The caller stated no port, so it was not compared.
+ */
+#define MECAI_NOTE_PORT_NOT_COMPARED 2
+
+/**
+ * No counted authority saw the peer's address.
+ */
+#define MECAI_NOTE_ADDRESS_NOT_SEEN 4
+
+/**
+ * The configured region is too small and was not applied.
+ */
+#define MECAI_NOTE_REGION_WIDENED 8
+
+/**
+ * There is no secret: the rule of the majority took the place of the pick.
+ */
+#define MECAI_NOTE_NO_SECRET 16
+
+/**
+ * The host that is vouched for: text.
+ */
+#define MECAI_VALUE_STATED_HOST 1
+
+/**
+ * The host that the program meant: text.
+ */
+#define MECAI_VALUE_MEANT_HOST 2
+
+/**
+ * The certificate that is vouched for: its SHA-256, 32 octets.
+ */
+#define MECAI_VALUE_STATED_CERTIFICATE 3
+
+/**
+ * The certificate that the server showed: its SHA-256, 32 octets.
+ */
+#define MECAI_VALUE_SHOWN_CERTIFICATE 4
+
+/**
+ * The SPKI hash of the chain's trust anchor: 32 octets.
+ */
+#define MECAI_VALUE_ANCHOR 5
+
+/**
+ * The authority that endorsed: its id, 8 octets.
+ */
+#define MECAI_VALUE_AUTHORITY 6
+
+/**
+ * The operator that endorsed and owns a part of the chain: its id, text.
+ */
+#define MECAI_VALUE_OPERATOR 7
+
+/**
+ * The peer's address: 4 or 16 octets.
+ */
+#define MECAI_VALUE_PEER 8
+
+/**
+ * The host that promised to go on showing vouchers: text.
+ */
+#define MECAI_VALUE_STAY_HOST 9
+
+/**
+ * The port that is vouched for.
+ */
+#define MECAI_NUMBER_STATED_PORT 1
+
+/**
+ * The port that the program meant.
+ */
+#define MECAI_NUMBER_MEANT_PORT 2
+
+/**
+ * When the statement, or the list, was made (seconds since 1970).
+ */
+#define MECAI_NUMBER_MADE 3
+
+/**
+ * The last second of the voucher, the list or the authority (seconds since 1970).
+ */
+#define MECAI_NUMBER_ENDS 4
+
+/**
+ * The first second of the authority (seconds since 1970).
+ */
+#define MECAI_NUMBER_BEGINS 5
+
+/**
+ * The time that it was compared with (seconds since 1970).
+ */
+#define MECAI_NUMBER_NOW 6
+
+/**
+ * Operators whose endorsements were counted.
+ */
+#define MECAI_NUMBER_OPERATORS 7
+
+/**
+ * Operators whose endorsements were required.
+ */
+#define MECAI_NUMBER_REQUIRED 8
+
+/**
+ * Endorsements that the server sent.
+ */
+#define MECAI_NUMBER_SENT 9
+
+/**
+ * Until when a session of an accepted handshake may be resumed (seconds since 1970).
+ */
+#define MECAI_NUMBER_UNTIL 10
+
+/**
+ * The days for which the host promised to go on showing vouchers.
+ */
+#define MECAI_NUMBER_STAY_DAYS 11
+
+/**
+ * When it promised that (seconds since 1970).
+ */
+#define MECAI_NUMBER_STAY_MADE 12
+
+/**
+ * The alternate was not looked at.
+ */
+#define MECAI_FAILOVER_NONE 0
+
+/**
+ * It is what was accepted; the code says why the server's own certificate failed.
+ */
+#define MECAI_FAILOVER_USED 1
+
+/**
+ * It failed, too, with this code.
+ */
+#define MECAI_FAILOVER_FAILED 2
+
+/**
+ * The number of the ABI: it is in the library's SONAME, and changes only when a program that was built against an
+ * earlier one could break.
+ */
+#define MECAI_ABI_VERSION 0
+
+/**
+ * The operators, their CA keys and their authorities. A list does not change; any number of threads may use it at once.
+ */
+typedef struct mecai_authority_list mecai_authority_list;
+
+/**
+ * A statement with its endorsements. Nobody has verified their signatures. A bundle does not change; any number of
+ * threads may use it at once.
+ */
+typedef struct mecai_bundle mecai_bundle;
+
+/**
+ * Why a call failed: the result, and a sentence with the values compared. It does not change; any number of threads may
+ * use it at once.
+ */
+typedef struct mecai_error mecai_error;
+
+/**
+ * What a handshake showed, as far as it is known. Used by one thread at a time.
+ */
+typedef struct mecai_handshake mecai_handshake;
+
+/**
+ * What a client demands of a handshake. A policy does not change; any number of threads may use it at once.
+ */
+typedef struct mecai_policy mecai_policy;
+
+/**
+ * A policy while it is put together. Used by one thread at a time.
+ */
+typedef struct mecai_policy_builder mecai_policy_builder;
+
+/**
+ * The verdict on one handshake. It never tells which operators were picked. It does not change; any number of threads
+ * may use it at once.
+ */
+typedef struct mecai_verdict mecai_verdict;
+
+/**
+ * Judges handshakes by a policy, an authority list and a secret. Any number of threads may use it at once.
+ */
+typedef struct mecai_verifier mecai_verifier;
+
+/**
+ * A verifier while it is put together. Used by one thread at a time.
+ */
+typedef struct mecai_verifier_builder mecai_verifier_builder;
+
+/**
+ * What a function gives that can fail: MECAI_OK, or why the call did not work. MECAI_OK says nothing of a server: that
+ * is the outcome, which has a place of its own.
+ */
+typedef uint32_t mecai_result;
+
+/**
+ * Octets of somebody else's: those of a handle stay until that is freed, those of a static text for ever. A text is
+ * UTF-8, and a NUL follows its last octet, which `len` does not count.
+ */
+typedef struct {
+  /**
+   * The first octet; NULL if there are none.
+   */
+  const uint8_t *data;
+  /**
+   * How many there are.
+   */
+  size_t len;
+} mecai_bytes;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Reads an authority list: `json` and the text of its signatures, the file NAME.minisig. `keys` says which minisign keys
+ * must have signed it: "KEY", or "M of KEY, KEY, …". A list whose sequence is below `highest` is refused: keep the
+ * highest sequence that was used, and give 0 if there is none.
+ *
+ * The list is the caller's to free; what was made with it goes on using it.
+ */
+mecai_result mecai_authority_list_read(const uint8_t *json,
+                                       size_t json_len,
+                                       const uint8_t *signatures,
+                                       size_t signatures_len,
+                                       const char *keys,
+                                       uint64_t highest,
+                                       mecai_authority_list **list,
+                                       mecai_error **error);
+
+/**
+ * The sequence of a list, which never goes back; when it was issued, and the last second in which it is in force
+ * (seconds since 1970). Each place may be NULL.
+ */
+mecai_result mecai_authority_list_get(const mecai_authority_list *list,
+                                      uint64_t *sequence,
+                                      uint64_t *issued,
+                                      uint64_t *expires,
+                                      mecai_error **error);
+
+/**
+ * How many operators a list has.
+ */
+mecai_result mecai_authority_list_operator_count(const mecai_authority_list *list, size_t *count, mecai_error **error);
+
+/**
+ * The operator with an index: its id, its name, its country, and how many authorities it has. Each place may be NULL.
+ * The texts stay until the list is freed.
+ */
+mecai_result mecai_authority_list_operator(const mecai_authority_list *list,
+                                           size_t index,
+                                           mecai_bytes *id,
+                                           mecai_bytes *name,
+                                           mecai_bytes *country,
+                                           size_t *authority_count,
+                                           mecai_error **error);
+
+/**
+ * The authority of an operator, by their indices: its id (8 octets), its URL, and the first and the last second of its
+ * validity (seconds since 1970). Each place may be NULL. What is shown stays until the list is freed.
+ */
+mecai_result mecai_authority_list_authority(const mecai_authority_list *list,
+                                            size_t operator_,
+                                            size_t index,
+                                            mecai_bytes *id,
+                                            mecai_bytes *url,
+                                            uint64_t *valid_from,
+                                            uint64_t *valid_until,
+                                            mecai_error **error);
+
+/**
+ * The index of the operator that owns a CA key, given by the SHA-256 of its SubjectPublicKeyInfo (32 octets).
+ * MECAI_ERR_NONE if nobody in the list does.
+ */
+mecai_result mecai_authority_list_owner(const mecai_authority_list *list,
+                                        const uint8_t *spki_hash,
+                                        size_t spki_hash_len,
+                                        size_t *operator_index,
+                                        mecai_error **error);
+
+/**
+ * Frees a list; NULL is fine.
+ */
+mecai_result mecai_authority_list_free(mecai_authority_list *list);
+
+/**
+ * Reads the DER of one bundle, all of it. The bundle is the caller's to free; the octets are not needed any more.
+ */
+mecai_result mecai_bundle_parse(const uint8_t *der, size_t der_len, mecai_bundle **bundle, mecai_error **error);
+
+/**
+ * What is vouched for: the host, its port, and the SHA-256 of the end-entity certificate (32 octets). Each place may be
+ * NULL. What is shown stays until the bundle is freed.
+ */
+mecai_result mecai_bundle_get(const mecai_bundle *bundle,
+                              mecai_bytes *host,
+                              uint16_t *port,
+                              mecai_bytes *certificate,
+                              mecai_error **error);
+
+/**
+ * When the statement was made, the last second in which it is in force (seconds since 1970), and for how many days the
+ * site promises to go on showing vouchers: -1 if it says nothing. Each place may be NULL.
+ */
+mecai_result mecai_bundle_times(const mecai_bundle *bundle,
+                                uint64_t *produced_at,
+                                uint64_t *not_after,
+                                int32_t *stay,
+                                mecai_error **error);
+
+/**
+ * How many addresses and how many endorsements a bundle has. Each place may be NULL.
+ */
+mecai_result mecai_bundle_counts(const mecai_bundle *bundle,
+                                 size_t *addresses,
+                                 size_t *endorsements,
+                                 mecai_error **error);
+
+/**
+ * The address with an index: 4 or 16 octets in network order, which stay until the bundle is freed.
+ */
+mecai_result mecai_bundle_address(const mecai_bundle *bundle, size_t index, mecai_bytes *address, mecai_error **error);
+
+/**
+ * The endorsement with an index: the authority's id (8 octets, which stay until the bundle is freed), the addresses at
+ * which it saw the certificate (bit 0 is that with index 0), what its revocation check rests on (MECAI_EVIDENCE_…) and
+ * how old that was when the statement was made, in seconds. Each place may be NULL.
+ */
+mecai_result mecai_bundle_endorsement(const mecai_bundle *bundle,
+                                      size_t index,
+                                      mecai_bytes *authority,
+                                      uint32_t *seen,
+                                      uint32_t *evidence,
+                                      uint32_t *age,
+                                      mecai_error **error);
+
+/**
+ * The DER of a bundle, which stays until it is freed.
+ */
+mecai_result mecai_bundle_der(const mecai_bundle *bundle, mecai_bytes *der, mecai_error **error);
+
+/**
+ * Frees a bundle; NULL is fine.
+ */
+mecai_result mecai_bundle_free(mecai_bundle *bundle);
+
+/**
+ * The result of the call that failed, and the sentence, UTF-8, which stays until the error is freed. Either place may be
+ * NULL.
+ */
+mecai_result mecai_error_get(const mecai_error *error,
+                             mecai_result *result,
+                             mecai_bytes *sentence);
+
+/**
+ * Frees an error; NULL is fine.
+ */
+mecai_result mecai_error_free(mecai_error *error);
+
+/**
+ * A new handshake, of which nothing is known; as it is, it is refused. It is the caller's to free. It may be used again
+ * for the next handshake: what is set takes the place of what was set before.
+ */
+mecai_result mecai_handshake_new(mecai_handshake **handshake, mecai_error **error);
+
+/**
+ * The chain that the program's own verification accepted: certificates in DER, end entity first, trust anchor last, 1 to
+ * 32. If it cannot be read, the call fails, and the handshake has no accepted chain.
+ */
+mecai_result mecai_handshake_set_chain(mecai_handshake *handshake,
+                                       const mecai_bytes *certificates,
+                                       size_t count,
+                                       mecai_error **error);
+
+/**
+ * What the program's own verification said, where it accepted no chain in the common way: MECAI_OWN_…
+ */
+mecai_result mecai_handshake_set_own(mecai_handshake *handshake, uint32_t own, mecai_error **error);
+
+/**
+ * A name that the program means to reach, as it configured it for verification: a host name, an address, or a name that
+ * begins with a dot for every host that ends with it. May be called again for more, at most MECAI_REFERENCES_MAX. NULL
+ * forgets all.
+ */
+mecai_result mecai_handshake_add_reference(mecai_handshake *handshake, const char *reference, mecai_error **error);
+
+/**
+ * The SNI that the client sent; NULL for none.
+ */
+mecai_result mecai_handshake_set_sni(mecai_handshake *handshake, const char *sni, mecai_error **error);
+
+/**
+ * The peer's address, 4 or 16 octets in network order, or none of length 0; and the port that the program meant, which
+ * is then compared, or 0 if it is not to be.
+ */
+mecai_result mecai_handshake_set_peer(mecai_handshake *handshake,
+                                      const uint8_t *address,
+                                      size_t address_len,
+                                      uint16_t port,
+                                      mecai_error **error);
+
+/**
+ * The server's answer to the extension MECAI_EXTENSION_VOUCHERS; NULL for none.
+ */
+mecai_result mecai_handshake_set_vouchers(mecai_handshake *handshake,
+                                          const uint8_t *answer,
+                                          size_t answer_len,
+                                          mecai_error **error);
+
+/**
+ * Whether the host has promised to go on showing vouchers and is remembered for it (mode opportunistic).
+ */
+mecai_result mecai_handshake_set_remembered(mecai_handshake *handshake, bool remembered, mecai_error **error);
+
+/**
+ * Frees a handshake; NULL is fine.
+ */
+mecai_result mecai_handshake_free(mecai_handshake *handshake);
+
+/**
+ * Reads an authority list: `json` and the text of its signatures, the file NAME.minisig. `keys` says which minisign keys
+ * must have signed it: "KEY", or "M of KEY, KEY, …". A list whose sequence is below `highest` is refused: keep the
+ * highest sequence that was used, and give 0 if there is none.
+ *
+ * The list is the caller's to free; what was made with it goes on using it.
+ */
+mecai_result mecai_authority_list_read(const uint8_t *json,
+                                       size_t json_len,
+                                       const uint8_t *signatures,
+                                       size_t signatures_len,
+                                       const char *keys,
+                                       uint64_t highest,
+                                       mecai_authority_list **list,
+                                       mecai_error **error);
+
+/**
+ * The sequence of a list, which never goes back; when it was issued, and the last second in which it is in force
+ * (seconds since 1970). Each place may be NULL.
+ */
+mecai_result mecai_authority_list_get(const mecai_authority_list *list,
+                                      uint64_t *sequence,
+                                      uint64_t *issued,
+                                      uint64_t *expires,
+                                      mecai_error **error);
+
+/**
+ * How many operators a list has.
+ */
+mecai_result mecai_authority_list_operator_count(const mecai_authority_list *list, size_t *count, mecai_error **error);
+
+/**
+ * The operator with an index: its id, its name, its country, and how many authorities it has. Each place may be NULL.
+ * The texts stay until the list is freed.
+ */
+mecai_result mecai_authority_list_operator(const mecai_authority_list *list,
+                                           size_t index,
+                                           mecai_bytes *id,
+                                           mecai_bytes *name,
+                                           mecai_bytes *country,
+                                           size_t *authority_count,
+                                           mecai_error **error);
+
+/**
+ * The authority of an operator, by their indices: its id (8 octets), its URL, and the first and the last second of its
+ * validity (seconds since 1970). Each place may be NULL. What is shown stays until the list is freed.
+ */
+mecai_result mecai_authority_list_authority(const mecai_authority_list *list,
+                                            size_t operator_,
+                                            size_t index,
+                                            mecai_bytes *id,
+                                            mecai_bytes *url,
+                                            uint64_t *valid_from,
+                                            uint64_t *valid_until,
+                                            mecai_error **error);
+
+/**
+ * The index of the operator that owns a CA key, given by the SHA-256 of its SubjectPublicKeyInfo (32 octets).
+ * MECAI_ERR_NONE if nobody in the list does.
+ */
+mecai_result mecai_authority_list_owner(const mecai_authority_list *list,
+                                        const uint8_t *spki_hash,
+                                        size_t spki_hash_len,
+                                        size_t *operator_index,
+                                        mecai_error **error);
+
+/**
+ * Frees a list; NULL is fine.
+ */
+mecai_result mecai_authority_list_free(mecai_authority_list *list);
+
+/**
+ * Reads the DER of one bundle, all of it. The bundle is the caller's to free; the octets are not needed any more.
+ */
+mecai_result mecai_bundle_parse(const uint8_t *der, size_t der_len, mecai_bundle **bundle, mecai_error **error);
+
+/**
+ * What is vouched for: the host, its port, and the SHA-256 of the end-entity certificate (32 octets). Each place may be
+ * NULL. What is shown stays until the bundle is freed.
+ */
+mecai_result mecai_bundle_get(const mecai_bundle *bundle,
+                              mecai_bytes *host,
+                              uint16_t *port,
+                              mecai_bytes *certificate,
+                              mecai_error **error);
+
+/**
+ * When the statement was made, the last second in which it is in force (seconds since 1970), and for how many days the
+ * site promises to go on showing vouchers: -1 if it says nothing. Each place may be NULL.
+ */
+mecai_result mecai_bundle_times(const mecai_bundle *bundle,
+                                uint64_t *produced_at,
+                                uint64_t *not_after,
+                                int32_t *stay,
+                                mecai_error **error);
+
+/**
+ * How many addresses and how many endorsements a bundle has. Each place may be NULL.
+ */
+mecai_result mecai_bundle_counts(const mecai_bundle *bundle,
+                                 size_t *addresses,
+                                 size_t *endorsements,
+                                 mecai_error **error);
+
+/**
+ * The address with an index: 4 or 16 octets in network order, which stay until the bundle is freed.
+ */
+mecai_result mecai_bundle_address(const mecai_bundle *bundle, size_t index, mecai_bytes *address, mecai_error **error);
+
+/**
+ * The endorsement with an index: the authority's id (8 octets, which stay until the bundle is freed), the addresses at
+ * which it saw the certificate (bit 0 is that with index 0), what its revocation check rests on (MECAI_EVIDENCE_…) and
+ * how old that was when the statement was made, in seconds. Each place may be NULL.
+ */
+mecai_result mecai_bundle_endorsement(const mecai_bundle *bundle,
+                                      size_t index,
+                                      mecai_bytes *authority,
+                                      uint32_t *seen,
+                                      uint32_t *evidence,
+                                      uint32_t *age,
+                                      mecai_error **error);
+
+/**
+ * The DER of a bundle, which stays until it is freed.
+ */
+mecai_result mecai_bundle_der(const mecai_bundle *bundle, mecai_bytes *der, mecai_error **error);
+
+/**
+ * Frees a bundle; NULL is fine.
+ */
+mecai_result mecai_bundle_free(mecai_bundle *bundle);
+
+/**
+ * The result of the call that failed, and the sentence, UTF-8, which stays until the error is freed. Either place may be
+ * NULL.
+ */
+mecai_result mecai_error_get(const mecai_error *error,
+                             mecai_result *result,
+                             mecai_bytes *sentence);
+
+/**
+ * Frees an error; NULL is fine.
+ */
+mecai_result mecai_error_free(mecai_error *error);
+
+/**
+ * A new handshake, of which nothing is known; as it is, it is refused. It is the caller's to free. It may be used again
+ * for the next handshake: what is set takes the place of what was set before.
+ */
+mecai_result mecai_handshake_new(mecai_handshake **handshake, mecai_error **error);
+
+/**
+ * The chain that the program's own verification accepted: certificates in DER, end entity first, trust anchor last, 1 to
+ * 32. If it cannot be read, the call fails, and the handshake has no accepted chain.
+ */
+mecai_result mecai_handshake_set_chain(mecai_handshake *handshake,
+                                       const mecai_bytes *certificates,
+                                       size_t count,
+                                       mecai_error **error);
+
+/**
+ * What the program's own verification said, where it accepted no chain in the common way: MECAI_OWN_…
+ */
+mecai_result mecai_handshake_set_own(mecai_handshake *handshake, uint32_t own, mecai_error **error);
+
+/**
+ * A name that the program means to reach, as it configured it for verification: a host name, an address, or a name that
+ * begins with a dot for every host that ends with it. May be called again for more, at most MECAI_REFERENCES_MAX. NULL
+ * forgets all.
+ */
+mecai_result mecai_handshake_add_reference(mecai_handshake *handshake, const char *reference, mecai_error **error);
+
+/**
+ * The SNI that the client sent; NULL for none.
+ */
+mecai_result mecai_handshake_set_sni(mecai_handshake *handshake, const char *sni, mecai_error **error);
+
+/**
+ * The peer's address, 4 or 16 octets in network order, or none of length 0; and the port that the program meant, which
+ * is then compared, or 0 if it is not to be.
+ */
+mecai_result mecai_handshake_set_peer(mecai_handshake *handshake,
+                                      const uint8_t *address,
+                                      size_t address_len,
+                                      uint16_t port,
+                                      mecai_error **error);
+
+/**
+ * The server's answer to the extension MECAI_EXTENSION_VOUCHERS; NULL for none.
+ */
+mecai_result mecai_handshake_set_vouchers(mecai_handshake *handshake,
+                                          const uint8_t *answer,
+                                          size_t answer_len,
+                                          mecai_error **error);
+
+/**
+ * Whether the host has promised to go on showing vouchers and is remembered for it (mode opportunistic).
+ */
+mecai_result mecai_handshake_set_remembered(mecai_handshake *handshake, bool remembered, mecai_error **error);
+
+/**
+ * Frees a handshake; NULL is fine.
+ */
+mecai_result mecai_handshake_free(mecai_handshake *handshake);
+
+/**
+ * From now on, or no more, every function of the C ABI panics. In no library that is installed.
+ */
+void mecai_plant_panic(bool planted);
+
+/**
+ * A new builder: mode require, a quorum of 2 of 4 candidates, no region, addresses noted, nothing exempt, failover on.
+ * It is the caller's to free.
+ */
+mecai_result mecai_policy_builder_new(mecai_policy_builder **builder, mecai_error **error);
+
+/**
+ * What happens to a handshake that misses the rules: MECAI_MODE_…
+ */
+mecai_result mecai_policy_builder_set_mode(mecai_policy_builder *builder, uint32_t mode, mecai_error **error);
+
+/**
+ * How many operators are picked (1 to 31), and how many of them must have endorsed (1 to `candidates`).
+ */
+mecai_result mecai_policy_builder_set_quorum(mecai_policy_builder *builder,
+                                             size_t quorum,
+                                             size_t candidates,
+                                             mecai_error **error);
+
+/**
+ * Narrows the pick to authorities in this region, as long as enough of them remain; NULL for all.
+ */
+mecai_result mecai_policy_builder_set_region(mecai_policy_builder *builder, const char *region, mecai_error **error);
+
+/**
+ * How the peer's address is compared with what the authorities saw: MECAI_ADDRESSES_…
+ */
+mecai_result mecai_policy_builder_set_addresses(mecai_policy_builder *builder, uint32_t rule, mecai_error **error);
+
+/**
+ * Whom nobody needs to vouch for: "name.example", "*.name.example" for every name below, or an address or CIDR such as
+ * "192.0.2.0/24", which covers only what is meant by address. May be called again for more.
+ */
+mecai_result mecai_policy_builder_add_exemption(mecai_policy_builder *builder,
+                                                const char *exemption,
+                                                mecai_error **error);
+
+/**
+ * A trust anchor whose certificates need no vouchers, given by the SHA-256 of its SubjectPublicKeyInfo (32 octets). May
+ * be called again for more.
+ */
+mecai_result mecai_policy_builder_add_local_root(mecai_policy_builder *builder,
+                                                 const uint8_t *spki_hash,
+                                                 size_t spki_hash_len,
+                                                 mecai_error **error);
+
+/**
+ * Whether a server's alternate is looked at when its own certificate fails.
+ */
+mecai_result mecai_policy_builder_set_failover(mecai_policy_builder *builder, bool failover, mecai_error **error);
+
+/**
+ * The policy. When this works, the builder is used up, and can only be freed. The policy is the caller's to free; what
+ * was made with it goes on using it.
+ */
+mecai_result mecai_policy_builder_build(mecai_policy_builder *builder, mecai_policy **policy, mecai_error **error);
+
+/**
+ * Frees a builder; NULL is fine.
+ */
+mecai_result mecai_policy_builder_free(mecai_policy_builder *builder);
+
+/**
+ * Frees a policy; NULL is fine.
+ */
+mecai_result mecai_policy_free(mecai_policy *policy);
+
+/**
+ * The word of a result, which never changes: "ok", "null", … A number that is none gives "unknown". The text is static,
+ * ends with a NUL, and is not to be freed. Any thread may call this.
+ */
+const char *mecai_result_str(uint32_t result);
+
+/**
+ * The outcome; the code, a number that never changes; and one sentence with the values compared, which stays until the
+ * verdict is freed. Each place may be NULL; that of the outcome becomes MECAI_REFUSED if the call fails.
+ */
+mecai_result mecai_verdict_get(const mecai_verdict *verdict,
+                               uint32_t *outcome,
+                               uint32_t *code,
+                               mecai_bytes *sentence,
+                               mecai_error **error);
+
+/**
+ * Whether somebody holds vouchers that do not belong here, so that the evidence is worth a report; what decided nothing
+ * and is worth knowing, MECAI_NOTE_… added up; and the code of the report that is due, 0 if none is. Each place may be
+ * NULL.
+ */
+mecai_result mecai_verdict_notes(const mecai_verdict *verdict,
+                                 bool *alarm,
+                                 uint32_t *notes,
+                                 uint32_t *report,
+                                 mecai_error **error);
+
+/**
+ * A value that was compared, or counted: MECAI_VALUE_…, octets or text, which stay until the verdict is freed.
+ * MECAI_ERR_NONE if this verdict has none.
+ */
+mecai_result mecai_verdict_value(const mecai_verdict *verdict, uint32_t which, mecai_bytes *value, mecai_error **error);
+
+/**
+ * A number that was compared, or counted: MECAI_NUMBER_… MECAI_ERR_NONE if this verdict has none.
+ */
+mecai_result mecai_verdict_number(const mecai_verdict *verdict, uint32_t which, uint64_t *value, mecai_error **error);
+
+/**
+ * What came of the server's alternate, MECAI_FAILOVER_…, and the code that goes with it, 0 for none. Each place may be
+ * NULL.
+ */
+mecai_result mecai_verdict_failover(const mecai_verdict *verdict,
+                                    uint32_t *failover,
+                                    uint32_t *code,
+                                    mecai_error **error);
+
+/**
+ * Frees a verdict; NULL is fine.
+ */
+mecai_result mecai_verdict_free(mecai_verdict *verdict);
+
+/**
+ * The word of a code, as documentation and logs have it: "accepted", "no_voucher", … A number that is no code gives
+ * "unknown". The text is static, ends with a NUL, and is not to be freed. Any thread may call this.
+ */
+const char *mecai_code_str(uint32_t code);
+
+/**
+ * A new builder, which needs a policy and a list. It is the caller's to free.
+ */
+mecai_result mecai_verifier_builder_new(mecai_verifier_builder **builder, mecai_error **error);
+
+/**
+ * What is demanded. The policy may be freed afterwards.
+ */
+mecai_result mecai_verifier_builder_set_policy(mecai_verifier_builder *builder,
+                                               const mecai_policy *policy,
+                                               mecai_error **error);
+
+/**
+ * Who may be believed. The list may be freed afterwards.
+ */
+mecai_result mecai_verifier_builder_set_list(mecai_verifier_builder *builder,
+                                             const mecai_authority_list *list,
+                                             mecai_error **error);
+
+/**
+ * What the picks are drawn by: 32 random octets that are kept for this user and shown to nobody, and the text of
+ * /etc/machine-id, so that copies of an image draw other picks. Without a secret, more than half of all operators must
+ * have endorsed. MECAI_ERR_VALUE for an id that is not that of a machine.
+ */
+mecai_result mecai_verifier_builder_set_secret(mecai_verifier_builder *builder,
+                                               const uint8_t *secret,
+                                               size_t secret_len,
+                                               const char *machine,
+                                               mecai_error **error);
+
+/**
+ * The verifier. MECAI_ERR_MISSING without a policy or a list. When this works, the builder is used up, and can only be
+ * freed. The verifier is the caller's to free.
+ */
+mecai_result mecai_verifier_builder_build(mecai_verifier_builder *builder,
+                                          mecai_verifier **verifier,
+                                          mecai_error **error);
+
+/**
+ * Frees a builder; NULL is fine.
+ */
+mecai_result mecai_verifier_builder_free(mecai_verifier_builder *builder);
+
+/**
+ * Puts a newer list in place of the verifier's, for every handshake that is judged from now on; threads that judge
+ * meanwhile wait for nothing. The list may be freed afterwards.
+ */
+mecai_result mecai_verifier_replace_list(const mecai_verifier *verifier,
+                                         const mecai_authority_list *list,
+                                         mecai_error **error);
+
+/**
+ * Judges a handshake at the time `now` (seconds since 1970). `outcome` becomes MECAI_REFUSED at once, and another one
+ * only if that is the verdict. Where `verdict` is not NULL it receives the whole verdict, the caller's to free.
+ *
+ * Nothing is allocated unless a verdict is wanted, or the picks of a name are drawn for the first time.
+ */
+mecai_result mecai_verifier_verify(const mecai_verifier *verifier,
+                                   const mecai_handshake *handshake,
+                                   uint64_t now,
+                                   uint32_t *outcome,
+                                   mecai_verdict **verdict,
+                                   mecai_error **error);
+
+/**
+ * Frees a verifier; NULL is fine.
+ */
+mecai_result mecai_verifier_free(mecai_verifier *verifier);
+
+/**
+ * The version of the library, as "0.1.0". The text is static, ends with a NUL, and is not to be freed. Any thread may
+ * call this.
+ */
+const char *mecai_version(void);
+
+/**
+ * The MECAI_ABI_VERSION that the library was built with, for programs that load it themselves. Any thread may call this.
+ */
+uint32_t mecai_abi_version(void);
+
+/**
+ * A new builder: mode require, a quorum of 2 of 4 candidates, no region, addresses noted, nothing exempt, failover on.
+ * It is the caller's to free.
+ */
+mecai_result mecai_policy_builder_new(mecai_policy_builder **builder, mecai_error **error);
+
+/**
+ * What happens to a handshake that misses the rules: MECAI_MODE_…
+ */
+mecai_result mecai_policy_builder_set_mode(mecai_policy_builder *builder, uint32_t mode, mecai_error **error);
+
+/**
+ * How many operators are picked (1 to 31), and how many of them must have endorsed (1 to `candidates`).
+ */
+mecai_result mecai_policy_builder_set_quorum(mecai_policy_builder *builder,
+                                             size_t quorum,
+                                             size_t candidates,
+                                             mecai_error **error);
+
+/**
+ * Narrows the pick to authorities in this region, as long as enough of them remain; NULL for all.
+ */
+mecai_result mecai_policy_builder_set_region(mecai_policy_builder *builder, const char *region, mecai_error **error);
+
+/**
+ * How the peer's address is compared with what the authorities saw: MECAI_ADDRESSES_…
+ */
+mecai_result mecai_policy_builder_set_addresses(mecai_policy_builder *builder, uint32_t rule, mecai_error **error);
+
+/**
+ * Whom nobody needs to vouch for: "name.example", "*.name.example" for every name below, or an address or CIDR such as
+ * "192.0.2.0/24", which covers only what is meant by address. May be called again for more.
+ */
+mecai_result mecai_policy_builder_add_exemption(mecai_policy_builder *builder,
+                                                const char *exemption,
+                                                mecai_error **error);
+
+/**
+ * A trust anchor whose certificates need no vouchers, given by the SHA-256 of its SubjectPublicKeyInfo (32 octets). May
+ * be called again for more.
+ */
+mecai_result mecai_policy_builder_add_local_root(mecai_policy_builder *builder,
+                                                 const uint8_t *spki_hash,
+                                                 size_t spki_hash_len,
+                                                 mecai_error **error);
+
+/**
+ * Whether a server's alternate is looked at when its own certificate fails.
+ */
+mecai_result mecai_policy_builder_set_failover(mecai_policy_builder *builder, bool failover, mecai_error **error);
+
+/**
+ * The policy. When this works, the builder is used up, and can only be freed. The policy is the caller's to free; what
+ * was made with it goes on using it.
+ */
+mecai_result mecai_policy_builder_build(mecai_policy_builder *builder, mecai_policy **policy, mecai_error **error);
+
+/**
+ * Frees a builder; NULL is fine.
+ */
+mecai_result mecai_policy_builder_free(mecai_policy_builder *builder);
+
+/**
+ * Frees a policy; NULL is fine.
+ */
+mecai_result mecai_policy_free(mecai_policy *policy);
+
+/**
+ * The word of a result, which never changes: "ok", "null", … A number that is none gives "unknown". The text is static,
+ * ends with a NUL, and is not to be freed. Any thread may call this.
+ */
+const char *mecai_result_str(uint32_t result);
+
+/**
+ * The outcome; the code, a number that never changes; and one sentence with the values compared, which stays until the
+ * verdict is freed. Each place may be NULL; that of the outcome becomes MECAI_REFUSED if the call fails.
+ */
+mecai_result mecai_verdict_get(const mecai_verdict *verdict,
+                               uint32_t *outcome,
+                               uint32_t *code,
+                               mecai_bytes *sentence,
+                               mecai_error **error);
+
+/**
+ * Whether somebody holds vouchers that do not belong here, so that the evidence is worth a report; what decided nothing
+ * and is worth knowing, MECAI_NOTE_… added up; and the code of the report that is due, 0 if none is. Each place may be
+ * NULL.
+ */
+mecai_result mecai_verdict_notes(const mecai_verdict *verdict,
+                                 bool *alarm,
+                                 uint32_t *notes,
+                                 uint32_t *report,
+                                 mecai_error **error);
+
+/**
+ * A value that was compared, or counted: MECAI_VALUE_…, octets or text, which stay until the verdict is freed.
+ * MECAI_ERR_NONE if this verdict has none.
+ */
+mecai_result mecai_verdict_value(const mecai_verdict *verdict, uint32_t which, mecai_bytes *value, mecai_error **error);
+
+/**
+ * A number that was compared, or counted: MECAI_NUMBER_… MECAI_ERR_NONE if this verdict has none.
+ */
+mecai_result mecai_verdict_number(const mecai_verdict *verdict, uint32_t which, uint64_t *value, mecai_error **error);
+
+/**
+ * What came of the server's alternate, MECAI_FAILOVER_…, and the code that goes with it, 0 for none. Each place may be
+ * NULL.
+ */
+mecai_result mecai_verdict_failover(const mecai_verdict *verdict,
+                                    uint32_t *failover,
+                                    uint32_t *code,
+                                    mecai_error **error);
+
+/**
+ * Frees a verdict; NULL is fine.
+ */
+mecai_result mecai_verdict_free(mecai_verdict *verdict);
+
+/**
+ * The word of a code, as documentation and logs have it: "accepted", "no_voucher", … A number that is no code gives
+ * "unknown". The text is static, ends with a NUL, and is not to be freed. Any thread may call this.
+ */
+const char *mecai_code_str(uint32_t code);
+
+/**
+ * A new builder, which needs a policy and a list. It is the caller's to free.
+ */
+mecai_result mecai_verifier_builder_new(mecai_verifier_builder **builder, mecai_error **error);
+
+/**
+ * What is demanded. The policy may be freed afterwards.
+ */
+mecai_result mecai_verifier_builder_set_policy(mecai_verifier_builder *builder,
+                                               const mecai_policy *policy,
+                                               mecai_error **error);
+
+/**
+ * Who may be believed. The list may be freed afterwards.
+ */
+mecai_result mecai_verifier_builder_set_list(mecai_verifier_builder *builder,
+                                             const mecai_authority_list *list,
+                                             mecai_error **error);
+
+/**
+ * What the picks are drawn by: 32 random octets that are kept for this user and shown to nobody, and the text of
+ * /etc/machine-id, so that copies of an image draw other picks. Without a secret, more than half of all operators must
+ * have endorsed. MECAI_ERR_VALUE for an id that is not that of a machine.
+ */
+mecai_result mecai_verifier_builder_set_secret(mecai_verifier_builder *builder,
+                                               const uint8_t *secret,
+                                               size_t secret_len,
+                                               const char *machine,
+                                               mecai_error **error);
+
+/**
+ * The verifier. MECAI_ERR_MISSING without a policy or a list. When this works, the builder is used up, and can only be
+ * freed. The verifier is the caller's to free.
+ */
+mecai_result mecai_verifier_builder_build(mecai_verifier_builder *builder,
+                                          mecai_verifier **verifier,
+                                          mecai_error **error);
+
+/**
+ * Frees a builder; NULL is fine.
+ */
+mecai_result mecai_verifier_builder_free(mecai_verifier_builder *builder);
+
+/**
+ * Puts a newer list in place of the verifier's, for every handshake that is judged from now on; threads that judge
+ * meanwhile wait for nothing. The list may be freed afterwards.
+ */
+mecai_result mecai_verifier_replace_list(const mecai_verifier *verifier,
+                                         const mecai_authority_list *list,
+                                         mecai_error **error);
+
+/**
+ * Judges a handshake at the time `now` (seconds since 1970). `outcome` becomes MECAI_REFUSED at once, and another one
+ * only if that is the verdict. Where `verdict` is not NULL it receives the whole verdict, the caller's to free.
+ *
+ * Nothing is allocated unless a verdict is wanted, or the picks of a name are drawn for the first time.
+ */
+mecai_result mecai_verifier_verify(const mecai_verifier *verifier,
+                                   const mecai_handshake *handshake,
+                                   uint64_t now,
+                                   uint32_t *outcome,
+                                   mecai_verdict **verdict,
+                                   mecai_error **error);
+
+/**
+ * Frees a verifier; NULL is fine.
+ */
+mecai_result mecai_verifier_free(mecai_verifier *verifier);
+
+/**
+ * The version of the library, as "0.1.0". The text is static, ends with a NUL, and is not to be freed. Any thread may
+ * call this.
+ */
+const char *mecai_version(void);
+
+/**
+ * The MECAI_ABI_VERSION that the library was built with, for programs that load it themselves. Any thread may call this.
+ */
+uint32_t mecai_abi_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MECAI_H */

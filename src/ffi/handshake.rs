@@ -1,0 +1,294 @@
+//! What a handshake showed.
+
+use std::ffi::c_char;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use super::error::{Failure, mecai_error};
+use super::guard::guard;
+use super::handle::{self, Exclusive, Noun};
+use super::input;
+use super::output::{Out, mecai_bytes};
+use super::result::{MECAI_ERR_LENGTH, MECAI_ERR_VALUE, mecai_result};
+use crate::chain::Chain;
+use crate::host::Reference;
+use crate::time::UnixTime;
+use crate::verify::{self, OwnVerification};
+
+/// What a handshake showed, as far as it is known. Used by one thread at a time.
+pub struct mecai_handshake;
+
+/// The program's own verification refused the chain. So it is with a new handshake.
+pub const MECAI_OWN_REFUSED: u32 = 0;
+/// It refused the chain because this leads to no root that it trusts: the alternate may still be accepted.
+pub const MECAI_OWN_NO_TRUSTED_ROOT: u32 = 1;
+/// It accepted the chain by a DANE match: the handshake is exempt.
+pub const MECAI_OWN_DANE: u32 = 2;
+
+/// The most names that mecai_handshake_add_reference takes.
+pub const MECAI_REFERENCES_MAX: usize = 16;
+
+/// Everything is a copy of what C passed.
+#[derive(Default)]
+pub(super) struct Shown {
+    own: Own,
+    references: Vec<String>,
+    sni: Option<String>,
+    peer: Option<IpAddr>,
+    port: Option<u16>,
+    pub(super) vouchers: Option<Vec<u8>>,
+    remembered: bool,
+}
+
+/// What the program's own verification said.
+#[derive(Default)]
+enum Own {
+    #[default]
+    Refused,
+    NoTrustedRoot,
+    Dane,
+    Accepted(Chain),
+}
+
+impl Noun for Exclusive<Shown> {
+    const NAME: &'static str = "mecai_handshake";
+    type Handle = mecai_handshake;
+}
+
+impl Shown {
+    /// Works on this as the core has it; without an allocation.
+    pub(super) fn with<T>(&self, now: UnixTime, work: impl FnOnce(&verify::Handshake<'_>) -> T) -> T {
+        let mut references = [Reference::Name(""); MECAI_REFERENCES_MAX];
+        for (place, text) in references.iter_mut().zip(&self.references) {
+            *place = Reference::parse(text);
+        }
+        work(&verify::Handshake {
+            own: match &self.own {
+                Own::Refused => OwnVerification::Refused,
+                Own::NoTrustedRoot => OwnVerification::NoTrustedRoot,
+                Own::Dane => OwnVerification::Dane,
+                Own::Accepted(chain) => OwnVerification::Accepted(chain),
+            },
+            references: references.get(..self.references.len()).unwrap_or_default(),
+            sni: self.sni.as_deref(),
+            peer: self.peer,
+            port: self.port,
+            answer: self.vouchers.as_deref(),
+            remembered: self.remembered,
+            now,
+        })
+    }
+}
+
+/// A new handshake, of which nothing is known; as it is, it is refused. It is the caller's to free. It may be used again
+/// for the next handshake: what is set takes the place of what was set before.
+///
+/// # Safety
+/// The places may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_handshake_new(
+    handshake: *mut *mut mecai_handshake,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            Out::new(handshake, "the handshake")?.try_give::<Exclusive<Shown>>(Mutex::new(Shown::default()))
+        })
+    }
+}
+
+/// The chain that the program's own verification accepted: certificates in DER, end entity first, trust anchor last, 1 to
+/// 32. If it cannot be read, the call fails, and the handshake has no accepted chain.
+///
+/// # Safety
+/// There are so many views, and each buffer has its length.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_handshake_set_chain(
+    handshake: *mut mecai_handshake,
+    certificates: *const mecai_bytes,
+    count: usize,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            change(handshake, |shown| {
+                shown.own = Own::Refused;
+                shown.own = Own::Accepted(Chain::from_der(input::buffers(certificates, count, "certificates")?)?);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// What the program's own verification said, where it accepted no chain in the common way: MECAI_OWN_…
+///
+/// # Safety
+/// `error` is NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_handshake_set_own(
+    handshake: *mut mecai_handshake,
+    own: u32,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            change(handshake, |shown| {
+                shown.own = Own::Refused;
+                shown.own = match own {
+                    MECAI_OWN_REFUSED => Own::Refused,
+                    MECAI_OWN_NO_TRUSTED_ROOT => Own::NoTrustedRoot,
+                    MECAI_OWN_DANE => Own::Dane,
+                    other => return Err(Failure::new(MECAI_ERR_VALUE, format!("{other} is no MECAI_OWN_…"))),
+                };
+                Ok(())
+            })
+        })
+    }
+}
+
+/// A name that the program means to reach, as it configured it for verification: a host name, an address, or a name that
+/// begins with a dot for every host that ends with it. May be called again for more, at most MECAI_REFERENCES_MAX. NULL
+/// forgets all.
+///
+/// # Safety
+/// `reference` is NULL or ends with a NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_handshake_add_reference(
+    handshake: *mut mecai_handshake,
+    reference: *const c_char,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            let reference = input::optional_text(reference, "the reference")?;
+            change(handshake, |shown| {
+                match reference {
+                    None => shown.references.clear(),
+                    Some(_) if shown.references.len() >= MECAI_REFERENCES_MAX => {
+                        let sentence = format!("there are {MECAI_REFERENCES_MAX} references already");
+                        return Err(Failure::new(MECAI_ERR_LENGTH, sentence));
+                    }
+                    Some(reference) => shown.references.push(reference.to_owned()),
+                }
+                Ok(())
+            })
+        })
+    }
+}
+
+/// The SNI that the client sent; NULL for none.
+///
+/// # Safety
+/// `sni` is NULL or ends with a NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_handshake_set_sni(
+    handshake: *mut mecai_handshake,
+    sni: *const c_char,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            let sni = input::optional_text(sni, "the SNI")?;
+            change(handshake, |shown| {
+                shown.sni = sni.map(str::to_owned);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// The peer's address, 4 or 16 octets in network order, or none of length 0; and the port that the program meant, which
+/// is then compared, or 0 if it is not to be.
+///
+/// # Safety
+/// The buffer has its length.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_handshake_set_peer(
+    handshake: *mut mecai_handshake,
+    address: *const u8,
+    address_len: usize,
+    port: u16,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            let peer = input::address(address, address_len)?;
+            change(handshake, |shown| {
+                shown.peer = peer;
+                shown.port = Some(port).filter(|port| *port != 0);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// The server's answer to the extension MECAI_EXTENSION_VOUCHERS; NULL for none.
+///
+/// # Safety
+/// The buffer has its length.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_handshake_set_vouchers(
+    handshake: *mut mecai_handshake,
+    answer: *const u8,
+    answer_len: usize,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            let vouchers = (!answer.is_null()).then(|| input::octets(answer, answer_len, "the answer")).transpose()?;
+            change(handshake, |shown| {
+                // The buffer of the handshake before is used again.
+                let mut kept = shown.vouchers.take().unwrap_or_default();
+                shown.vouchers = vouchers.map(|vouchers| {
+                    kept.clear();
+                    kept.extend_from_slice(vouchers);
+                    kept
+                });
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Whether the host has promised to go on showing vouchers and is remembered for it (mode opportunistic).
+///
+/// # Safety
+/// `error` is NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_handshake_set_remembered(
+    handshake: *mut mecai_handshake,
+    remembered: bool,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            change(handshake, |shown| {
+                shown.remembered = remembered;
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Frees a handshake; NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn mecai_handshake_free(handshake: *mut mecai_handshake) -> mecai_result {
+    // SAFETY: there is no place for an error.
+    unsafe { guard(std::ptr::null_mut(), || handle::free::<Exclusive<Shown>>(handshake)) }
+}
+
+fn change(
+    handshake: *mut mecai_handshake,
+    change: impl FnOnce(&mut Shown) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let object: Arc<Exclusive<Shown>> = handle::get(handshake)?;
+    change(&mut *handle::lock(&object)?)
+}

@@ -1,0 +1,37 @@
+//! The C ABI: each function checks its pointers, makes one call to the core, and translates what comes of it. The text
+//! of `include/mecai.h` is made from the comments here.
+//!
+//! One file for each noun of the header, over five that they share: [`guard`] keeps panics from C, [`handle`] tells
+//! handles that are no longer good, [`result`] numbers what can go wrong, [`input`] reads what C passes, [`output`]
+//! writes what C receives.
+
+#![allow(non_camel_case_types)]
+
+mod authority_list;
+mod bundle;
+mod error;
+mod guard;
+mod handle;
+mod handshake;
+mod input;
+mod output;
+#[cfg(feature = "capi-planted-panic")]
+mod planted;
+mod policy;
+mod result;
+mod verdict;
+mod verifier;
+mod version;
+
+pub use authority_list::*;
+pub use bundle::*;
+pub use error::*;
+pub use handshake::*;
+pub use output::*;
+#[cfg(feature = "capi-planted-panic")]
+pub use planted::*;
+pub use policy::*;
+pub use result::*;
+pub use verdict::*;
+pub use verifier::*;
+pub use version::*;

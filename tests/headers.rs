@@ -1,0 +1,78 @@
+//! The C headers are made from the comments and signatures of the code, and committed: here they are made anew and
+//! compared. With MECAI_WRITE_HEADERS set, they are written.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
+
+#[test]
+fn mecai_h_says_what_the_code_says() {
+    let about = "MECAI: certificates that other Certificate Authorities vouch for. The API of libmecai.\n *\n \
+        * Handles are checked: one that was freed, or is of another type, gives MECAI_ERR_HANDLE or\n \
+        * MECAI_ERR_HANDLE_TYPE. Views (mecai_bytes) are not: they end with the handle that they came from.\n \
+        * A handle may be freed while other threads use it; a const handle may be used by any number of threads\n \
+        * at once, and any other by one at a time.\n *\n \
+        * Every function that can fail gives a mecai_result, and takes as its last argument a place for an error,\n \
+        * which may be NULL; what is put there is the caller's to free with mecai_error_free. A buffer is followed\n \
+        * by its length, and NULL of length 0 is an empty one. Texts end with a NUL and are UTF-8. Places for what a\n \
+        * function gives are cleared when it begins, and filled only when it has worked.";
+    compare("mecai.h", "MECAI_H", about, &sources(&root().join("src/ffi")));
+}
+
+fn compare(name: &str, guard: &str, about: &str, sources: &[PathBuf]) {
+    let config = Config {
+        language: Language::C,
+        include_guard: Some(guard.to_owned()),
+        header: Some(format!("/* {about} */")),
+        autogen_warning: Some("/* Made from the code: change that. */".to_owned()),
+        cpp_compat: true,
+        documentation_style: DocumentationStyle::Doxy,
+        style: Style::Type,
+        line_length: 120,
+        no_includes: true,
+        sys_includes: ["stdbool.h", "stddef.h", "stdint.h"].map(str::to_owned).to_vec(),
+        usize_is_size_t: true,
+        ..Config::default()
+    };
+    let mut builder = Builder::new().with_config(config);
+    for source in sources {
+        builder = builder.with_src(source);
+    }
+    let mut octets = Vec::new();
+    builder.generate().unwrap().write(&mut octets);
+    let text = without_safety(&String::from_utf8(octets).unwrap());
+    let path = root().join("include").join(name);
+    if env::var_os("MECAI_WRITE_HEADERS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "{} is not what the code says: MECAI_WRITE_HEADERS=1 cargo test --test headers",
+        path.display()
+    );
+}
+
+/// What Rust is told about unsafe calls is said once, at the head of the header.
+fn without_safety(text: &str) -> String {
+    let mut is_about_safety = false;
+    let lines = text.lines().filter(|line| {
+        is_about_safety = (is_about_safety || *line == " * # Safety") && *line != " */";
+        !is_about_safety
+    });
+    lines.collect::<Vec<_>>().join("\n").replace("\n *\n */", "\n */") + "\n"
+}
+
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.file_name().is_some_and(|name| name != "planted.rs"));
+    paths.sort();
+    paths
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
