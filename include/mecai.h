@@ -8,7 +8,7 @@
  * Every function that can fail gives a mecai_result, and takes as its last argument a place for an error,
  * which may be NULL; what is put there is the caller's to free with mecai_error_free. A buffer is followed
  * by its length, and NULL of length 0 is an empty one. Texts end with a NUL and are UTF-8. Places for what a
- * function gives are cleared when it begins, and filled only when it has worked. */
+ * function gives are written to only when it has worked; but an outcome says refused from the beginning. */
 
 #ifndef MECAI_H
 #define MECAI_H

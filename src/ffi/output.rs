@@ -1,4 +1,4 @@
-//! What C receives. Every place is cleared when a call begins, and filled only when it has worked.
+//! What C receives. A place is written to only when the call has worked.
 
 use std::ffi::CString;
 use std::fmt::Display;
@@ -43,52 +43,11 @@ impl Text {
     }
 }
 
-/// What a place holds before there is something to put there.
-pub(super) trait Cleared: Copy {
-    const CLEARED: Self;
-}
-
-impl Cleared for mecai_bytes {
-    const CLEARED: Self = Self::NONE;
-}
-
-impl Cleared for i32 {
-    const CLEARED: Self = -1;
-}
-
-impl Cleared for u8 {
-    const CLEARED: Self = 0;
-}
-
-impl Cleared for u16 {
-    const CLEARED: Self = 0;
-}
-
-impl Cleared for u32 {
-    const CLEARED: Self = 0;
-}
-
-impl Cleared for u64 {
-    const CLEARED: Self = 0;
-}
-
-impl Cleared for usize {
-    const CLEARED: Self = 0;
-}
-
-impl Cleared for bool {
-    const CLEARED: Self = false;
-}
-
-impl<T> Cleared for *mut T {
-    const CLEARED: Self = ptr::null_mut();
-}
-
 /// A place for one value.
 pub(super) struct Out<T>(Option<ptr::NonNull<T>>);
 
-impl<T: Cleared> Out<T> {
-    /// Clears a place that must be there.
+impl<T> Out<T> {
+    /// A place that must be there.
     ///
     /// # Safety
     /// `place` is NULL, or may be written to until this is gone.
@@ -102,14 +61,12 @@ impl<T: Cleared> Out<T> {
         }
     }
 
-    /// Clears a place that may be NULL.
+    /// A place that may be NULL.
     ///
     /// # Safety
     /// As for [`Self::new`].
     pub(super) unsafe fn optional(place: *mut T) -> Self {
-        let mut out = Self(ptr::NonNull::new(place));
-        out.set(T::CLEARED);
-        out
+        Self(ptr::NonNull::new(place))
     }
 
     /// Whether there is a place.
