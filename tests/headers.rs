@@ -68,7 +68,7 @@ fn without_safety(text: &str) -> String {
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.file_name().is_some_and(|name| name != "planted.rs"));
+    paths.retain(|path| path.file_name().is_some_and(|name| name != "mod.rs" && name != "planted.rs"));
     paths.sort();
     paths
 }

@@ -176,7 +176,7 @@ pub unsafe extern "C" fn mecai_authority_list_operator(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mecai_authority_list_authority(
     list: *const mecai_authority_list,
-    operator: usize,
+    operator_index: usize,
     index: usize,
     id: *mut mecai_bytes,
     url: *mut mecai_bytes,
@@ -190,7 +190,7 @@ pub unsafe extern "C" fn mecai_authority_list_authority(
             let (mut id, mut url) = (Out::optional(id), Out::optional(url));
             let (mut valid_from, mut valid_until) = (Out::optional(valid_from), Out::optional(valid_until));
             let list: Arc<List> = handle::get(list)?;
-            let (authority, text) = list.authority(operator, index)?;
+            let (authority, text) = list.authority(operator_index, index)?;
             id.set(mecai_bytes::of(authority.public_key.id()));
             url.set(text.view());
             valid_from.set(authority.valid_from.0);

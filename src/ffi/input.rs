@@ -92,6 +92,7 @@ pub(super) unsafe fn address(data: *const u8, len: usize) -> Result<Option<IpAdd
     // The length is looked at first: what it says otherwise may not be there.
     match len {
         0 => Ok(None),
+        _ if data.is_null() => Err(null("the address")),
         // SAFETY: as the caller says.
         4 => Ok(Some(unsafe { array::<4>(data, len, "the address")? }.into())),
         // SAFETY: as the caller says.
