@@ -619,6 +619,19 @@ mecai_result mecai_handshake_set_chain(mecai_handshake *handshake,
                                        mecai_error **error);
 
 /**
+ * Who issued the certificate that the program's own verification accepted, where its chain is not at hand: the id of an
+ * operator of the list, and the SHA-256 of the certificate (32 octets). MECAI_ERR_NONE if the list has no such operator;
+ * then the handshake has no accepted chain. What other operators own of the chain is not known then: their endorsements
+ * count.
+ */
+mecai_result mecai_handshake_set_issuer(mecai_handshake *handshake,
+                                        const mecai_authority_list *list,
+                                        const char *operator_id,
+                                        const uint8_t *certificate,
+                                        size_t certificate_len,
+                                        mecai_error **error);
+
+/**
  * What the program's own verification said, where it accepted no chain in the common way: MECAI_OWN_…
  */
 mecai_result mecai_handshake_set_own(mecai_handshake *handshake, uint32_t own, mecai_error **error);

@@ -1,5 +1,6 @@
 //! A verified chain, reduced to what judging it needs: digests and keys (spec section 6, "Owners of a chain").
 
+use crate::authority_list::Operator;
 use crate::element::{Elements, SEQUENCE};
 use crate::{Sha256, octets};
 
@@ -37,6 +38,16 @@ impl Chain {
         match certificate {
             Some(certificate) if spki_hashes.len() <= CHAIN_MAX => Ok(Self { certificate, spki_hashes }),
             _ => Err(ChainError::Length(spki_hashes.len())),
+        }
+    }
+
+    /// A chain of which no more is known than whose it is: the certificate's digest, and the operator that issued it, whose
+    /// first CA key stands for its trust anchor.
+    #[must_use]
+    pub fn issued_by(operator: &Operator, certificate: Sha256) -> Self {
+        Self {
+            certificate,
+            spki_hashes: std::iter::once(certificate).chain(operator.ca_keys.first().copied()).collect(),
         }
     }
 

@@ -4,12 +4,13 @@ use std::ffi::c_char;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
+use super::authority_list::{List, mecai_authority_list};
 use super::error::{Failure, mecai_error};
 use super::guard::guard;
 use super::handle::{self, Exclusive, Noun};
 use super::input;
 use super::output::{Out, mecai_bytes};
-use super::result::{MECAI_ERR_LENGTH, MECAI_ERR_VALUE, mecai_result};
+use super::result::{MECAI_ERR_LENGTH, MECAI_ERR_NONE, MECAI_ERR_VALUE, mecai_result};
 use crate::chain::Chain;
 use crate::host::Reference;
 use crate::time::UnixTime;
@@ -116,6 +117,39 @@ pub unsafe extern "C" fn mecai_handshake_set_chain(
             change(handshake, |shown| {
                 shown.own = Own::Refused;
                 shown.own = Own::Accepted(Chain::from_der(input::buffers(certificates, count, "certificates")?)?);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Who issued the certificate that the program's own verification accepted, where its chain is not at hand: the id of an
+/// operator of the list, and the SHA-256 of the certificate (32 octets). MECAI_ERR_NONE if the list has no such operator;
+/// then the handshake has no accepted chain. What other operators own of the chain is not known then: their endorsements
+/// count.
+///
+/// # Safety
+/// `operator_id` ends with a NUL, and the buffer has its length.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_handshake_set_issuer(
+    handshake: *mut mecai_handshake,
+    list: *const mecai_authority_list,
+    operator_id: *const c_char,
+    certificate: *const u8,
+    certificate_len: usize,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            let list = handle::get::<List>(list)?;
+            let id = input::text(operator_id, "the operator's id")?;
+            let certificate = input::array(certificate, certificate_len, "the certificate's digest")?;
+            change(handshake, |shown| {
+                shown.own = Own::Refused;
+                let operator = list.list.operators().iter().find(|operator| operator.id == id);
+                let missing = || Failure::new(MECAI_ERR_NONE, format!("the list has no operator {id:?}"));
+                shown.own = Own::Accepted(Chain::issued_by(operator.ok_or_else(missing)?, certificate));
                 Ok(())
             })
         })

@@ -120,6 +120,9 @@ static mecai_bytes chain[2];
 #define good_spki_hash_len sizeof octets_32
 #define good_secret octets_32
 #define good_secret_len sizeof octets_32
+#define good_certificate octets_32
+#define good_certificate_len sizeof octets_32
+#define good_operator_id "operator-a"
 #define good_address octets_4
 #define good_address_len sizeof octets_4
 #define good_machine "0123456789abcdef0123456789abcdef"

@@ -4,6 +4,7 @@
 //! - `failover`: handshakes in which an alternate is accepted against plain ones, in memory.
 //! - `off`: handshakes with `mode = off` against those without the module, in memory and in stock servers and clients.
 //! - `store`: a large store against a small one, in nginx.
+//! - `verify`: one endorsement through the C API against its signature alone; two threads against one.
 //!
 //! What is compared is interleaved, and only ratios are told of it: so a busy machine matters little.
 
@@ -29,6 +30,7 @@ mod measure;
 mod off;
 mod store;
 mod turns;
+mod verify;
 mod visitor;
 mod visits;
 mod vouchers;
@@ -64,6 +66,7 @@ enum Part {
     Failover,
     Off,
     Store,
+    Verify,
 }
 
 /// Handshakes in memory are divided among so many processes, of which the median counts: where things lie in the memory
@@ -78,8 +81,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut summary = Figures::new();
-    let parts =
-        [(Part::Handshake, handshakes as Measure), (Part::Failover, failover), (Part::Off, off), (Part::Store, store)];
+    let parts = [
+        (Part::Handshake, handshakes as Measure),
+        (Part::Failover, failover),
+        (Part::Off, off),
+        (Part::Store, store),
+        (Part::Verify, verification),
+    ];
     for (part, measure) in parts {
         if arguments.only.is_empty() || arguments.only.contains(&part) {
             summary.extend(measure(&arguments)?);
@@ -126,6 +134,11 @@ fn failover(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
     let alternate = World::open(directory.path())?.alternate_octets()? as f64;
     figures.insert("failover.alternate_bytes".into(), alternate);
     Ok(figures)
+}
+
+fn verification(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
+    let directory = make_world(arguments, 1, 2)?;
+    verify::measure(&World::open(directory.path())?, arguments.handshakes)
 }
 
 fn off(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
