@@ -115,11 +115,10 @@ pub struct Admission {
     pub stay: Option<Stay>,
 }
 
-/// A site's promise to go on showing vouchers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A site's promise to go on showing vouchers. It is kept under the [name](crate::verify::Handshake::name) of the handshake,
+/// whichever of several identities the statement names: the next handshake looks there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stay {
-    /// The name of the pick, in lower case: what the client meant, and will mean again.
-    pub host: String,
     /// The statement's `producedAt`.
     pub produced_at: UnixTime,
     /// 0 to 30; 0 takes an earlier promise back.

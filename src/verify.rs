@@ -304,7 +304,7 @@ impl Case<'_> {
                 if may_count && endorsement.is_signed_by(&authority.public_key, &digest) {
                     count.operators.insert(operator);
                     count.peer_seen |= sees_peer;
-                    count.admit(statement, self.handshake);
+                    count.admit(statement);
                 }
             }
         }
@@ -394,7 +394,7 @@ impl Case<'_> {
 }
 
 impl Count {
-    fn admit(&mut self, statement: &Statement<'_>, handshake: &Handshake<'_>) {
+    fn admit(&mut self, statement: &Statement<'_>) {
         let (produced_at, not_after) = (statement.produced_at(), statement.not_after());
         let admission = self.admission.get_or_insert(Admission {
             operators: 0,
@@ -408,9 +408,7 @@ impl Count {
         admission.until = admission.until.min(not_after);
         let is_newer = admission.stay.as_ref().is_none_or(|stay| stay.produced_at < produced_at);
         if let Some(days) = statement.stay().filter(|_| is_newer) {
-            // Whichever of several identities the statement names, the next handshake looks under the name of the pick.
-            let host = handshake.name().map_or_else(String::new, |name| name.to_string().to_ascii_lowercase());
-            admission.stay = Some(Stay { host, produced_at, days });
+            admission.stay = Some(Stay { produced_at, days });
         }
     }
 }

@@ -55,8 +55,8 @@ fn use_state(state: &State, number: u64) {
         let highest = state.raise_list_sequence(own).unwrap();
         assert!(highest >= own && highest >= last, "{highest} after {last} and {own}");
         last = highest;
-        let stay = Stay { host: "www.shop.example".to_owned(), produced_at: NOW.plus(own), days: 1 };
-        let _ = state.remember(&stay, NOW).unwrap();
+        let stay = Stay { produced_at: NOW.plus(own), days: 1 };
+        let _ = state.remember("www.shop.example", stay, NOW).unwrap();
         let remembered = state.remembered("www.shop.example", NOW);
         assert!(matches!(remembered, Memory::Until(until) if until >= NOW.plus(own + DAY)), "{remembered:?}");
         let event = Event {

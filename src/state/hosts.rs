@@ -62,11 +62,11 @@ impl State {
         }
     }
 
-    /// Keeps the promise of an accepted handshake in mind; 0 days take an earlier one back; one that is older than the
-    /// one kept changes nothing.
-    pub fn remember(&self, stay: &Stay, now: UnixTime) -> Result<Promise, StateError> {
+    /// Keeps the promise of an accepted handshake in mind, for the host with this name, as for [`Self::remembered`]; 0 days
+    /// take an earlier one back; one that is older than the one kept changes nothing.
+    pub fn remember(&self, name: &str, stay: Stay, now: UnixTime) -> Result<Promise, StateError> {
         let new = Record::of(stay);
-        let Some(path) = self.host_path(&stay.host) else { return Ok(Promise::Unchanged) };
+        let Some(path) = self.host_path(name) else { return Ok(Promise::Unchanged) };
         let is_known = |old: &Option<Record>| match old {
             Some(old) => old.produced_at >= new.produced_at,
             None => stay.days == 0,
@@ -118,7 +118,7 @@ struct Record {
 }
 
 impl Record {
-    fn of(stay: &Stay) -> Self {
+    fn of(stay: Stay) -> Self {
         Self { produced_at: stay.produced_at, until: stay.produced_at.plus(u64::from(stay.days) * DAY) }
     }
 

@@ -68,12 +68,12 @@ fn sequence_is_never_lowered() {
 
 fn newest_promise_counts() {
     let (_above, state) = fresh();
-    let promise = |later, days| Stay { host: "www.shop.example".to_owned(), produced_at: NOW.plus(later), days };
+    let promise = |later, days| Stay { produced_at: NOW.plus(later), days };
     processes(
         &state,
         [(1, 30), (2, 0), (3, 7)].map(|(later, days)| {
             move |state: State| {
-                let _ = state.remember(&promise(later, days), NOW).unwrap();
+                let _ = state.remember("www.shop.example", promise(later, days), NOW).unwrap();
                 // Whatever the others do, nobody meets half a file, and the newest is never taken back.
                 let remembered = state.remembered("www.shop.example", NOW);
                 assert!(!matches!(remembered, Memory::Unreadable(_)), "{remembered:?}");
@@ -96,8 +96,8 @@ fn domain_is_never_overfull() {
     let promises = processes(
         &state,
         ["one", "two"].map(|name| {
-            let stay = Stay { host: format!("{name}.shop.example"), produced_at: NOW, days: 1 };
-            move |state: State| state.remember(&stay, NOW).unwrap()
+            let stay = Stay { produced_at: NOW, days: 1 };
+            move |state: State| state.remember(&format!("{name}.shop.example"), stay, NOW).unwrap()
         }),
     );
     assert_eq!(promises.iter().filter(|promise| **promise == Promise::NoPlace).count(), 1, "{promises:?}");

@@ -200,8 +200,8 @@ mod sequences {
 mod promises {
     use super::*;
 
-    fn stay(host: &str, produced_at: UnixTime, days: u8) -> Stay {
-        Stay { host: host.to_owned(), produced_at, days }
+    fn stay(produced_at: UnixTime, days: u8) -> Stay {
+        Stay { produced_at, days }
     }
 
     fn until(world: &World, host: &str, now: UnixTime) -> Option<UnixTime> {
@@ -217,7 +217,7 @@ mod promises {
         let world = World::new();
         assert_eq!(until(&world, "www.shop.example", NOW), None);
         let end = NOW.plus(7 * DAY);
-        assert_eq!(world.state.remember(&stay("www.shop.example", NOW, 7), NOW).unwrap(), Promise::Kept(end));
+        assert_eq!(world.state.remember("www.shop.example", stay(NOW, 7), NOW).unwrap(), Promise::Kept(end));
         for name in ["www.shop.example", "WWW.Shop.Example", ".www.shop.example"] {
             assert_eq!(until(&world, name, end), Some(end), "{name}");
         }
@@ -225,14 +225,14 @@ mod promises {
         assert_eq!(until(&world, "shop.example", NOW), None);
         let text = fs::read_to_string(world.file("hosts/shop.example/www.shop.example")).unwrap();
         assert_eq!(text, format!("{} {}\n", NOW.0, end.0));
-        world.state.remember(&stay("2001:db8::1", NOW, 1), NOW).unwrap();
+        world.state.remember("2001:db8::1", stay(NOW, 1), NOW).unwrap();
         assert!(world.state.remembered("2001:db8::1", NOW).is_remembered());
     }
 
     #[test]
     fn the_newest_statement_wins() {
         let world = World::new();
-        let remember = |later, days| world.state.remember(&stay("a.example", NOW.plus(later), days), NOW).unwrap();
+        let remember = |later, days| world.state.remember("a.example", stay(NOW.plus(later), days), NOW).unwrap();
         assert_eq!(remember(0, 0), Promise::Unchanged);
         assert!(!world.state.path().exists());
         assert_eq!(remember(100, 30), Promise::Kept(NOW.plus(100 + 30 * DAY)));
@@ -257,10 +257,10 @@ mod promises {
             let memory = world.state.remembered("a.example", NOW);
             assert!(memory.is_remembered(), "{octets:?}");
             assert!(matches!(memory, Memory::Unreadable(error) if error.code() == "state_malformed"));
-            assert_eq!(world.state.remember(&stay("a.example", NOW, 0), NOW).unwrap_err().code(), "state_malformed");
+            assert_eq!(world.state.remember("a.example", stay(NOW, 0), NOW).unwrap_err().code(), "state_malformed");
             assert!(world.state.remembered("a.example", NOW).is_remembered());
             // A new promise heals it.
-            world.state.remember(&stay("a.example", NOW, 1), NOW).unwrap();
+            world.state.remember("a.example", stay(NOW, 1), NOW).unwrap();
             assert_eq!(until(&world, "a.example", NOW), Some(NOW.plus(DAY)));
         }
         let world = World::new();
@@ -270,7 +270,7 @@ mod promises {
         assert!(!world.state.remembered("b.example", NOW).is_remembered());
         set_mode(world.state.path(), 0o755);
         assert!(world.state.remembered("b.example", NOW).is_remembered());
-        assert_eq!(world.state.remember(&stay("b.example", NOW, 1), NOW).unwrap_err().code(), "state_not_private");
+        assert_eq!(world.state.remember("b.example", stay(NOW, 1), NOW).unwrap_err().code(), "state_not_private");
         let world = World::new();
         world.put("hosts", b"");
         assert!(world.state.remembered("a.example", NOW).is_remembered());
@@ -279,9 +279,8 @@ mod promises {
     #[test]
     fn a_domain_has_only_so_many_places() {
         let world = World::new();
-        let remember = |host: &str, later, days| {
-            world.state.remember(&stay(host, NOW.plus(later), days), NOW.plus(later)).unwrap()
-        };
+        let remember =
+            |host: &str, later, days| world.state.remember(host, stay(NOW.plus(later), days), NOW.plus(later)).unwrap();
         for host in 0..HOSTS_PER_DOMAIN {
             assert!(matches!(remember(&format!("h{host}.shop.example"), 0, 2), Promise::Kept(_)));
         }
@@ -306,7 +305,7 @@ mod promises {
             ["../../etc/passwd", "..", ".", "/", "a/b", "a.example/../x", "", "a\0b", "*.example", &"a".repeat(300)]
         {
             assert!(matches!(world.state.remembered(name, NOW), Memory::Nothing), "{name}");
-            assert_eq!(world.state.remember(&stay(name, NOW, 30), NOW).unwrap(), Promise::Unchanged, "{name}");
+            assert_eq!(world.state.remember(name, stay(NOW, 30), NOW).unwrap(), Promise::Unchanged, "{name}");
         }
         assert!(!world.state.path().exists());
     }
@@ -319,7 +318,7 @@ mod promises {
             let mut newest = std::collections::HashMap::new();
             for (host, at, days) in events {
                 let name = format!("h{host}.example.org");
-                world.state.remember(&stay(&name, NOW.plus(at), days), NOW).unwrap();
+                world.state.remember(&name, stay(NOW.plus(at), days), NOW).unwrap();
                 let entry = newest.entry(name.clone());
                 match entry {
                     std::collections::hash_map::Entry::Vacant(entry) if days > 0 => { entry.insert((at, days)); }

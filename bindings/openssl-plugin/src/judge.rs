@@ -156,10 +156,10 @@ impl Judge {
     /// Keeps what outlives the handshake: the promise of a site, the evidence of an alarm. `served` gives the chain as
     /// the server sent it.
     pub(crate) fn keep(&self, log: &Log, shown: &Shown<'_>, verdict: &Verdict, served: impl FnOnce() -> Certificates) {
-        if let Some(stay) = verdict.admission().and_then(|admission| admission.stay.as_ref())
+        if let Some(stay) = verdict.admission().and_then(|admission| admission.stay)
             && self.policy.mode == Mode::Opportunistic
         {
-            self.memory.remember(stay, shown.now, log);
+            self.memory.remember(&shown.meant.title(), stay, shown.now, log);
         }
         if let Some(code) = verdict.report().filter(|_| self.reports) {
             let served = served();
@@ -168,7 +168,7 @@ impl Judge {
                 answer: shown.answer,
                 chain: &chain,
                 code,
-                host: &shown.name().map_or_else(String::new, |name| name.to_string()),
+                host: &shown.meant.title(),
                 at: shown.now,
                 peer: shown.peer,
                 port: None,

@@ -57,16 +57,16 @@ impl Memory {
         promised.is_remembered()
     }
 
-    /// Keeps the promise of a site.
-    pub(crate) fn remember(&self, stay: &Stay, now: UnixTime, log: &Log) {
+    /// Keeps the promise of the site with this name.
+    pub(crate) fn remember(&self, name: &str, stay: Stay, now: UnixTime, log: &Log) {
         let Some(state) = &self.state else { return };
         let mut hasher = DefaultHasher::new();
-        (&stay.host, stay.produced_at.0, stay.days).hash(&mut hasher);
+        (name, stay.produced_at.0, stay.days).hash(&mut hasher);
         let promise = hasher.finish();
         if self.last_promise.load(Ordering::Relaxed) == promise {
             return;
         }
-        match state.remember(stay, now) {
+        match state.remember(name, stay, now) {
             Ok(_) => self.last_promise.store(promise, Ordering::Relaxed),
             Err(error) => tell(log, "a promise to show vouchers was not kept", &error),
         }

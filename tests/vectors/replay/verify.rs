@@ -168,9 +168,9 @@ pub(super) fn judge(file: &File, case: &Case) -> Option<Expect> {
         let own = Own { leaf: &file.chains[&case.chain][0].0, verdict };
         verdict = given.judge(file, &client, &handshake, own);
     }
-    let stay = verdict.admission().and_then(|admission| admission.stay.as_ref());
-    if let Some(stay) = stay.filter(|_| policy.mode == Mode::Opportunistic) {
-        memory.state.remember(stay, handshake.now).unwrap();
+    let stay = verdict.admission().and_then(|admission| admission.stay);
+    if let Some((stay, name)) = stay.zip(handshake.name()).filter(|_| policy.mode == Mode::Opportunistic) {
+        memory.state.remember(&name.to_string(), stay, handshake.now).unwrap();
     }
     Some(told(case, &verdict, memory.hosts(case.now)))
 }
