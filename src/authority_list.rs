@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::AuthorityId;
 use crate::Sha256;
@@ -71,16 +72,16 @@ pub struct Authority {
     pub valid_until: UnixTime,
 }
 
-/// A list that is not accepted.
+/// A list that is not accepted. To clone it allocates nothing: every verdict tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListError {
     /// There is none.
     #[error("there is no authority list: {0}")]
-    Missing(String),
+    Missing(Arc<str>),
     /// It breaks a rule of spec section 6.
     #[error("the authority list is malformed: {0}")]
-    Malformed(String),
+    Malformed(Arc<str>),
     /// Too few signatures.
     #[error("the authority list has good signatures of {good} of the configured keys, {required} are required")]
     Unsigned {
@@ -99,6 +100,12 @@ pub enum ListError {
     },
 }
 
+impl ListError {
+    fn malformed(problem: String) -> Self {
+        Self::Malformed(problem.into())
+    }
+}
+
 impl AuthorityList {
     /// Checks the signatures (the text of `NAME.minisig`), then reads the list, and refuses a sequence below `highest`.
     pub fn read(json: &[u8], signatures: &str, keys: &ListKeys, highest: u64) -> Result<Self, ListError> {
@@ -113,10 +120,10 @@ impl AuthorityList {
     /// Reads a list whose signatures do not matter: one that is about to be signed, or shown.
     pub fn from_json(json: &[u8]) -> Result<Self, ListError> {
         if json.len() > LIST_MAX {
-            return Err(ListError::Malformed(format!("it has {} octets, more than {LIST_MAX}", json.len())));
+            return Err(ListError::malformed(format!("it has {} octets, more than {LIST_MAX}", json.len())));
         }
-        let file: ListFile = serde_json::from_slice(json).map_err(|error| ListError::Malformed(error.to_string()))?;
-        Self::from_file(&file, octets::sha256(&[json])).map_err(ListError::Malformed)
+        let file: ListFile = serde_json::from_slice(json).map_err(|error| ListError::malformed(error.to_string()))?;
+        Self::from_file(&file, octets::sha256(&[json])).map_err(ListError::malformed)
     }
 
     /// SHA-256 of its JSON.

@@ -3,10 +3,11 @@
 
 use crate::authority_list::OperatorSet;
 use crate::chain::{self, Chain, ChainError};
-use crate::extension::{self, Vectors};
+use crate::extension::{self, Alternate, Vectors};
 use crate::host::Reference;
 use crate::octets;
 use crate::policy::Policy;
+use crate::text::Text;
 use crate::verdict::{AlternateCause, Cause, Failover, Finding, Notes, Outcome, Verdict};
 use crate::verify::{Case, Client, Handshake, OwnVerification, list_in_force};
 
@@ -16,8 +17,7 @@ pub const CHAIN_MAX: usize = 10;
 /// An alternate as it was sent, before anything but its octets and its key was looked at.
 #[derive(Clone, Debug)]
 pub struct Offered<'a> {
-    /// Certificates in DER, end entity first; 1 to [`CHAIN_MAX`].
-    pub chain: Vec<&'a [u8]>,
+    chain: Vectors<'a>,
     bundles: Vectors<'a>,
 }
 
@@ -32,7 +32,7 @@ pub fn is_due(policy: &Policy, handshake: &Handshake<'_>, verdict: &Verdict) -> 
 ///
 /// `alternate` is what was [offered](Offered::read), with its chain, end entity first, trust anchor last, which the caller
 /// has verified as the program demands it of the server's own, and checked against a reference identity; or why one of
-/// these failed.
+/// these failed. Like [`verify`](crate::verify::verify) this allocates nothing.
 pub fn verify(
     client: &Client<'_>,
     handshake: &Handshake<'_>,
@@ -55,6 +55,12 @@ pub fn verify(
 }
 
 impl<'a> Offered<'a> {
+    /// Its certificates in DER, end entity first; 1 to [`CHAIN_MAX`].
+    #[must_use]
+    pub fn chain(&self) -> Vectors<'a> {
+        self.chain
+    }
+
     /// Its bundles in DER, possibly none.
     #[must_use]
     pub fn bundles(&self) -> Vectors<'a> {
@@ -66,21 +72,20 @@ impl<'a> Offered<'a> {
     /// # Errors
     /// `alternate_too_large`, `alternate_malformed`, or `alternate_other_key`.
     pub fn read(answer: &'a [u8], handshake_key: &[u8]) -> Result<Self, AlternateCause> {
-        let alternate = extension::read_alternate(answer).map_err(AlternateCause::Answer)?;
-        let count = alternate.chain.count();
+        let Alternate { chain, bundles } = extension::read_alternate(answer).map_err(AlternateCause::Answer)?;
+        let count = chain.count();
         if count > CHAIN_MAX {
             return Err(AlternateCause::Chain(ChainError::Length(count)));
         }
-        let chain: Vec<&[u8]> = alternate.chain.collect();
-        if let Some(place) = chain.iter().position(|der| chain::spki(der).is_none()) {
+        if let Some((place, _)) = chain.enumerate().find(|(_, der)| chain::spki(der).is_none()) {
             return Err(AlternateCause::Chain(ChainError::NotACertificate(place)));
         }
-        let key = chain.first().and_then(|leaf| chain::spki(leaf)).unwrap_or_default();
+        let key = chain.into_iter().next().and_then(chain::spki).unwrap_or_default();
         if key != handshake_key {
             let (alternate, handshake) = (octets::sha256(&[key]), octets::sha256(&[handshake_key]));
             return Err(AlternateCause::OtherKey { alternate, handshake });
         }
-        Ok(Self { chain, bundles: alternate.bundles })
+        Ok(Self { chain, bundles })
     }
 }
 
@@ -102,7 +107,7 @@ fn admit(
         _ => OperatorSet::default(),
     };
     if let Some(operator) = owners.common(&others).and_then(|index| list.operators().get(index)) {
-        return Err(AlternateCause::SameOperator { operator: operator.id.clone() });
+        return Err(AlternateCause::SameOperator { operator: Text::of(&operator.id) });
     }
     let case = Case { list, chain, owners: owners.union(&others), handshake };
     if offered.bundles.count() == 0 {

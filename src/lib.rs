@@ -27,6 +27,7 @@ pub mod signature;
 pub mod state;
 pub mod statement;
 pub mod store;
+pub mod text;
 pub mod time;
 pub mod verdict;
 pub mod verify;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::AuthorityId;
 use crate::Sha256;
@@ -10,6 +11,7 @@ use crate::chain::ChainError;
 use crate::extension::AnswerError;
 use crate::octets::Hex;
 use crate::statement::DecodeError;
+use crate::text::Text;
 use crate::time::UnixTime;
 
 mod alternate;
@@ -167,10 +169,10 @@ pub(crate) enum Finding {
 
 impl Verdict {
     /// The verdict of a client whose configuration could not be read: refused, whatever the server shows.
-    pub fn configuration(problem: String) -> Self {
+    pub fn configuration(problem: impl Into<Arc<str>>) -> Self {
         Self {
             outcome: Outcome::Refused,
-            finding: Finding::Missed(Cause::Configuration(problem)),
+            finding: Finding::Missed(Cause::Configuration(problem.into())),
             alarm: false,
             notes: Notes::default(),
             failover: None,
@@ -287,7 +289,7 @@ pub enum Cause {
     #[error("the program trusts no root that the chain leads to")]
     NoTrustedRoot,
     #[error("the configuration could not be read: {0}")]
-    Configuration(String),
+    Configuration(Arc<str>),
     #[error("{0}")]
     List(ListError),
     #[error("the authority list expired at {expires}, now is {now}: update it")]
@@ -321,11 +323,11 @@ pub enum Cause {
     #[error("vouched for certificate {}, the server showed {}", Hex(.stated), Hex(.shown))]
     WrongCertificate { stated: Sha256, shown: Sha256 },
     #[error("vouched for host {stated}, the program meant {meant}")]
-    WrongHost { stated: String, meant: String },
+    WrongHost { stated: Text, meant: Text },
     #[error("vouched for port {stated}, the program meant {meant}")]
     WrongPort { stated: u16, meant: u16 },
     #[error("endorsed by operator {operator}, which owns a part of the certificate's chain")]
-    OwnOperator { operator: String },
+    OwnOperator { operator: Text },
     #[error(
         "{operators} operators vouch for this certificate, but not enough of those whose word is required ({required})"
     )]
@@ -403,5 +405,25 @@ impl Cause {
             | Self::PeerUnknown
             | Self::AddressNotSeen { .. } => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{HOST_MAX, Reference};
+
+    #[test]
+    fn a_wrong_host_is_told_with_both_names_however_long() {
+        let sentence = |stated: &str, meant: &str| {
+            let meant = Text::of(Reference::parse(meant));
+            Cause::WrongHost { stated: Text::of(stated), meant }.to_string()
+        };
+        let told = "vouched for host www.shop.example, the program meant Club.Example";
+        assert_eq!(sentence("www.shop.example", "Club.Example."), told);
+        assert_eq!(sentence("192.0.2.1", "[2001:DB8::1]"), "vouched for host 192.0.2.1, the program meant 2001:db8::1");
+        let longest = "a".repeat(HOST_MAX);
+        let told = format!("vouched for host {longest}, the program meant {}…", "b".repeat(HOST_MAX - 3));
+        assert_eq!(sentence(&longest, &"b".repeat(1_000)), told);
     }
 }

@@ -11,6 +11,7 @@ use crate::host::{Reference, plain_address};
 use crate::pick::{Pick, PickSecret};
 use crate::policy::{AddressRule, Exemption, Mode, Policy};
 use crate::statement::Statement;
+use crate::text::Text;
 use crate::time::UnixTime;
 use crate::verdict::{Admission, Cause, Exempt, Finding, Note, Notes, Outcome, Stay, Verdict};
 
@@ -88,7 +89,7 @@ impl<'a> Handshake<'a> {
     }
 }
 
-/// Judges a handshake.
+/// Judges a handshake. This allocates nothing, but where a pick is drawn that is not remembered.
 pub fn verify(client: &Client<'_>, handshake: &Handshake<'_>) -> Verdict {
     let mut notes = Notes::default();
     let (outcome, finding, alarm) = match judge(client, handshake, &mut notes) {
@@ -229,7 +230,7 @@ impl Asked {
         let draw = |name: &str| Pick::draw(list, secret, name, policy.quorum.candidates(), region, now);
         let pick = match name {
             Reference::Name(name) | Reference::Suffix(name) => draw(name),
-            Reference::Address(address) => draw(&address.to_string()),
+            Reference::Address(address) => draw(Text::of(address).as_str()),
         };
         if pick.region_widened() {
             notes.add(Note::RegionWidened);
@@ -328,8 +329,8 @@ impl Case<'_> {
             return Err(Cause::WrongCertificate { stated: *statement.certificate(), shown: *self.chain.certificate() });
         }
         if !handshake.is_meant(statement.host()) {
-            let meant = handshake.name().map(|name| name.to_string()).unwrap_or_default();
-            return Err(Cause::WrongHost { stated: statement.host().to_owned(), meant });
+            let meant = handshake.name().map_or_else(|| Text::of(""), Text::of);
+            return Err(Cause::WrongHost { stated: Text::of(statement.host()), meant });
         }
         match handshake.port {
             Some(meant) if meant != statement.port() => Err(Cause::WrongPort { stated: statement.port(), meant }),
@@ -354,8 +355,8 @@ impl Case<'_> {
         }
         self.check_statement(statement)?;
         if self.owners.contains(operator) {
-            let operator = self.list.operators().get(operator).map(|operator| operator.id.clone()).unwrap_or_default();
-            return Err(Cause::OwnOperator { operator });
+            let id = self.list.operators().get(operator).map_or("", |operator| &operator.id);
+            return Err(Cause::OwnOperator { operator: Text::of(id) });
         }
         Ok(operator)
     }

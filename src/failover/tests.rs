@@ -14,7 +14,7 @@ const OTHER_KEY: &[u8] = &[0x30, 0x03, 0x01, 0x01, 0x00];
 
 fn offered(chain: &[&[u8]]) -> Result<usize, Code> {
     let answer = extension::write_alternate(chain, &[b"bundle"]).unwrap();
-    Offered::read(&answer, KEY).map(|offered| offered.chain.len()).map_err(|cause| cause.code())
+    Offered::read(&answer, KEY).map(|offered| offered.chain().count()).map_err(|cause| cause.code())
 }
 
 #[test]

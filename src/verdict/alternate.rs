@@ -5,6 +5,7 @@ use crate::Sha256;
 use crate::chain::ChainError;
 use crate::extension::AnswerError;
 use crate::octets::Hex;
+use crate::text::Text;
 
 /// Why an alternate is not accepted, with the values compared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +21,9 @@ pub enum AlternateCause {
     #[error("the program's own verification refused the alternate's chain: {0}")]
     NotTrusted(String),
     #[error("the alternate is not for {meant}")]
-    WrongName { meant: String },
+    WrongName { meant: Text },
     #[error("operator {operator} owns a part of the alternate's chain and of the server's own")]
-    SameOperator { operator: String },
+    SameOperator { operator: Text },
     #[error("{0}")]
     Rules(Cause),
 }

@@ -7,6 +7,7 @@ use std::ptr;
 use mecai::chain::{Chain, ChainError};
 use mecai::failover::Offered;
 use mecai::host::Reference;
+use mecai::text::Text;
 use mecai::verdict::{AlternateCause, Cause};
 
 use crate::certificates::Certificates;
@@ -119,7 +120,7 @@ impl Validated {
         if meant.references.iter().any(|reference| self.verification.is_for(reference)) {
             Ok(())
         } else {
-            Err(AlternateCause::WrongName { meant: meant.title() })
+            Err(AlternateCause::WrongName { meant: Text::of(meant.title()) })
         }
     }
 
@@ -171,7 +172,7 @@ impl Verification {
         // SAFETY: takes nothing.
         let (context, certificates) = unsafe { (crypto.X509_STORE_CTX_new(), crypto.OPENSSL_sk_new_null()) };
         let verification = Self { crypto, context, certificates };
-        for (place, der) in offered.chain.iter().enumerate() {
+        for (place, der) in offered.chain().enumerate() {
             let certificate = issuers.get(der).or_else(|| read(crypto, der));
             let unreadable = AlternateCause::Chain(ChainError::NotACertificate(place));
             verification.push(certificate.ok_or(unreadable)?)?;
@@ -182,7 +183,7 @@ impl Verification {
     /// Keeps what was offered beside the end entity, once its chain has been found good: a server that nobody trusts
     /// fills no memory.
     fn keep_issuers(&self, issuers: &Issuers, offered: &Offered<'_>) {
-        for (place, der) in (0..).zip(&offered.chain).skip(1) {
+        for (place, der) in (0..).zip(offered.chain()).skip(1) {
             // SAFETY: the certificate at this place was read from these octets.
             unsafe {
                 let certificate = self.crypto.OPENSSL_sk_value(self.certificates, place).cast();

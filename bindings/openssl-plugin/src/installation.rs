@@ -10,6 +10,7 @@
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use once_cell::race::OnceBox;
@@ -56,7 +57,7 @@ pub(crate) enum Client {
     /// Vouchers are asked for and judged.
     On(Box<Judge>),
     /// Everything is refused: the settings could not be read. The text names the key and what is wrong with it.
-    Broken(String),
+    Broken(Arc<str>),
 }
 
 const BROKEN: &str = "the configuration could not be read: client handshakes are refused, servers show no vouchers";
@@ -127,7 +128,7 @@ impl Installation {
             }
             Err(error) => {
                 log.problem(format_args!("{BROKEN}: {error}"));
-                (Client::Broken(error), None)
+                (Client::Broken(error.into()), None)
             }
         };
         if matches!(client, Client::Off) && answers.is_none() {

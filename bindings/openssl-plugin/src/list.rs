@@ -45,7 +45,7 @@ impl WatchedList {
             state,
             interval: Interval::of(LOOK_EVERY),
             current: ArcSwap::from_pointee(Current {
-                list: Err(ListError::Missing("not read yet".to_owned())),
+                list: Err(ListError::Missing("not read yet".into())),
                 marks: [FileMark::Absent; 2],
             }),
         };
@@ -110,7 +110,7 @@ impl WatchedList {
 fn read(path: &Path, signatures: &Path, keys: &ListKeys, highest: u64) -> Result<AuthorityList, ListError> {
     let missing = |path: &Path| {
         let path = path.display().to_string();
-        move |error: io::Error| ListError::Missing(format!("{path}: {error}"))
+        move |error: io::Error| ListError::Missing(format!("{path}: {error}").into())
     };
     // One octet more than allowed is enough to be refused.
     let json = read_at_most(path, LIST_MAX as u64 + 1).map_err(missing(path))?;

@@ -171,7 +171,8 @@ fn check(entry: &OperatorEntry, now: UnixTime) -> Result<(), InitError> {
         expires: now.plus(1).to_string(),
         operators: vec![entry],
     };
-    let json = serde_json::to_vec(&list).map_err(|cause| InitError::Entry(ListError::Malformed(cause.to_string())))?;
+    let json =
+        serde_json::to_vec(&list).map_err(|cause| InitError::Entry(ListError::Malformed(cause.to_string().into())))?;
     AuthorityList::from_json(&json).map(drop).map_err(InitError::Entry)
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use mecai::chain::{Chain, ChainError};
 use mecai::failover::Offered;
+use mecai::text::Text;
 use mecai::verdict::{AlternateCause, Cause};
 use openssl::error::ErrorStack;
 use openssl::stack::Stack;
@@ -43,15 +44,15 @@ pub(super) fn validate(
     ca_file: Option<&Path>,
     offered: &Offered<'_>,
 ) -> Result<Validated, AlternateCause> {
-    let read = |(place, der): (usize, &&[u8])| {
+    let read = |(place, der): (usize, &[u8])| {
         X509::from_der(der).map_err(|_| AlternateCause::Chain(ChainError::NotACertificate(place)))
     };
-    let certificates = offered.chain.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    let certificates = offered.chain().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
     let failed = |error: ErrorStack| AlternateCause::NotTrusted(error.to_string());
     let (result, chain) = verify(target, ca_file, &certificates).map_err(failed)?;
     match result {
         X509VerifyResult::OK => Ok(Validated { certificates: chain.clone(), chain: digests(&chain)? }),
-        other if is_of_name(other) => Err(AlternateCause::WrongName { meant: target.host.clone() }),
+        other if is_of_name(other) => Err(AlternateCause::WrongName { meant: Text::of(&target.host) }),
         other => Err(AlternateCause::NotTrusted(other.error_string().to_owned())),
     }
 }

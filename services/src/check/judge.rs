@@ -217,7 +217,7 @@ fn read_list(path: &Path, keys: &ListKeys, highest: u64) -> Result<AuthorityList
     beside.push(".minisig");
     let missing = |path: &Path| {
         let path = path.display().to_string();
-        move |error: std::io::Error| ListError::Missing(format!("{path}: {error}"))
+        move |error: std::io::Error| ListError::Missing(format!("{path}: {error}").into())
     };
     let json = std::fs::read(path).map_err(missing(path))?;
     let signatures = std::fs::read_to_string(&beside).map_err(missing(Path::new(&beside)))?;

@@ -1,9 +1,11 @@
 use mecai::chain::{Chain, spki};
 use mecai::failover::{Offered, is_due, verify};
+use mecai::text::Text;
 use mecai::verdict::{AlternateCause, Cause, Failover, Verdict};
-use mecai::verify::{Client, Handshake};
+use mecai::verify::Handshake;
 use serde::Deserialize;
 
+use super::allocations::{Counting, count};
 use super::verify::{File, judge};
 use super::{Hex, load, run};
 
@@ -44,16 +46,23 @@ fn every_alternate_gets_its_verdict() {
 impl Given {
     /// The verdict on the handshake, after that on the server's own certificate. That a program uses TLSA records, its
     /// TLS library knows and not the core.
-    pub(super) fn judge(&self, file: &File, client: &Client<'_>, handshake: &Handshake<'_>, own: Own<'_>) -> Verdict {
+    pub(super) fn judge(&self, file: &File, client: &Counting<'_>, handshake: &Handshake<'_>, own: Own<'_>) -> Verdict {
         let Own { leaf, verdict } = own;
         let Some(answer) = self.answer.as_ref().filter(|_| !self.tlsa && is_due(client.policy, handshake, &verdict))
         else {
             return verdict;
         };
-        let read = Offered::read(&answer.0, spki(leaf).unwrap());
+        let key = spki(leaf).unwrap();
+        let (allocations, read) = count(|| Offered::read(&answer.0, key));
+        assert_eq!(allocations, 0, "allocations while the alternate is read");
         let validated = read.and_then(|offered| Ok((offered, self.validate(file)?)));
         let alternate = validated.as_ref().map(|(offered, chain)| (offered, chain)).map_err(Clone::clone);
-        let judged = verify(client, handshake, verdict, alternate);
+        // The verdict is passed on, and with it what the program's own verification said.
+        let mut passed = vec![(verdict, alternate); 3];
+        let judged = client.judge(|client| {
+            let (verdict, alternate) = passed.pop().unwrap();
+            verify(client, handshake, verdict, alternate)
+        });
         assert!(judged.failover().is_some(), "an alternate that is due has its say");
         judged
     }
@@ -66,7 +75,7 @@ impl Given {
                 let chain = Chain::from_der(verified.iter().map(|der| der.0.as_slice()));
                 chain.map_err(|error| AlternateCause::Rules(Cause::ChainUnreadable(error)))
             }
-            Some("wrong_name") => Err(AlternateCause::WrongName { meant: "another".to_owned() }),
+            Some("wrong_name") => Err(AlternateCause::WrongName { meant: Text::of("another") }),
             Some(error @ ("refused" | "no_trusted_root")) => Err(AlternateCause::NotTrusted(error.to_owned())),
             other => panic!("verification {other:?}"),
         }

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+mod allocations;
 mod codec;
 mod extension;
 mod failover;

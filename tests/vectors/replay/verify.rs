@@ -6,15 +6,17 @@ use std::path::PathBuf;
 
 use mecai::authority_list::{AuthorityList, ListError};
 use mecai::chain::Chain;
+use mecai::extension::read_bundles;
 use mecai::host::{HOST_MAX, Reference};
 use mecai::pick::{PickSecret, registrable_domain};
 use mecai::policy::{AddressRule, Mode, Policy, Quorum};
 use mecai::state::State;
 use mecai::time::UnixTime;
 use mecai::verdict::{Code, Outcome, Verdict};
-use mecai::verify::{Client, Handshake, OwnVerification, verify};
+use mecai::verify::{Handshake, OwnVerification, refuse_broken, verify};
 use serde::Deserialize;
 
+use super::allocations::Counting;
 use super::failover::{Given, Own, Told};
 use super::list::ListTable;
 use super::{Hex, load, run};
@@ -128,18 +130,18 @@ pub(super) fn judge(file: &File, case: &Case) -> Option<Expect> {
     let policy = match &case.policy {
         Some(stated) => policy(stated, given.is_some_and(|given| given.asked))?,
         None if case.chain_trusted => {
-            return Some(told(case, &Verdict::configuration("a test".to_owned()), case.remembered.clone()));
+            return Some(told(case, &Verdict::configuration("a test"), case.remembered.clone()));
         }
         // Nothing was asked for.
         None => Policy { failover: false, ..Policy::default() },
     };
     let list = match &case.list {
-        None => Err(ListError::Missing("a test".to_owned())),
+        None => Err(ListError::Missing("a test".into())),
         Some(name) => file.lists[name].read(case.lowest_sequence),
     };
     let chain = Chain::from_der(file.chains[&case.chain].iter().map(|der| der.0.as_slice()));
     let secret = case.secret.as_ref().zip(case.machine_id.as_ref());
-    let secret = secret.map(|(secret, id)| PickSecret::new(secret.0.as_slice().try_into().unwrap(), id));
+    let secret = || secret.map(|(secret, id)| PickSecret::new(secret.0.as_slice().try_into().unwrap(), id));
     let references: Vec<Reference<'_>> = case.reference_identities.iter().map(|text| Reference::parse(text)).collect();
     let own = match &chain {
         _ if !case.chain_trusted && given.is_some_and(|given| given.no_trusted_root) => OwnVerification::NoTrustedRoot,
@@ -162,8 +164,11 @@ pub(super) fn judge(file: &File, case: &Case) -> Option<Expect> {
     if let Some(name) = handshake.name() {
         handshake.remembered = memory.state.remembered(&name.to_string(), handshake.now).is_remembered();
     }
-    let client = Client { policy: &policy, list: list.as_ref(), secret: secret.as_ref() };
-    let mut verdict = verify(&client, &handshake);
+    let client = Counting { policy: &policy, list: list.as_ref(), secrets: [secret(), secret()] };
+    if let Some(Err(error)) = handshake.answer.map(read_bundles) {
+        let _ = client.judge(|client| refuse_broken(client.policy, &handshake, error));
+    }
+    let mut verdict = client.judge(|client| verify(client, &handshake));
     if let Some(given) = given {
         let own = Own { leaf: &file.chains[&case.chain][0].0, verdict };
         verdict = given.judge(file, &client, &handshake, own);
