@@ -300,9 +300,10 @@
 #define MECAI_VALUE_PEER 8
 
 /**
- * The host that promised to go on showing vouchers: text.
+ * The name that the pick was drawn for and that the host is remembered by: text. Of every verdict on a handshake that
+ * named a server.
  */
-#define MECAI_VALUE_STAY_HOST 9
+#define MECAI_VALUE_NAME 9
 
 /**
  * The port that is vouched for.

@@ -8,6 +8,7 @@ use super::guard::{guard, guard_or};
 use super::handle::{self, Noun};
 use super::output::{Out, Text, mecai_bytes};
 use super::result::{MECAI_ERR_NONE, MECAI_ERR_VALUE, mecai_result};
+use crate::host::Reference;
 use crate::verdict::{Cause, Code, Failover, Note, Outcome, Verdict};
 
 /// The verdict on one handshake. It never tells which operators were picked. It does not change; any number of threads
@@ -50,8 +51,9 @@ pub const MECAI_VALUE_AUTHORITY: u32 = 6;
 pub const MECAI_VALUE_OPERATOR: u32 = 7;
 /// The peer's address: 4 or 16 octets.
 pub const MECAI_VALUE_PEER: u32 = 8;
-/// The host that promised to go on showing vouchers: text.
-pub const MECAI_VALUE_STAY_HOST: u32 = 9;
+/// The name that the pick was drawn for and that the host is remembered by: text. Of every verdict on a handshake that
+/// named a server.
+pub const MECAI_VALUE_NAME: u32 = 9;
 
 /// The port that is vouched for.
 pub const MECAI_NUMBER_STATED_PORT: u32 = 1;
@@ -99,10 +101,11 @@ impl Noun for Judged {
 }
 
 impl Judged {
-    pub(super) fn new(verdict: Verdict) -> Self {
+    /// The verdict on a handshake with this name.
+    pub(super) fn new(verdict: Verdict, name: Option<Reference<'_>>) -> Self {
         let mut judged = Self {
             sentence: Text::new(&verdict),
-            texts: Vec::new(),
+            texts: name.map(|name| (MECAI_VALUE_NAME, Text::new(name))).into_iter().collect(),
             octets: Vec::new(),
             numbers: Vec::new(),
             verdict: verdict.clone(),
@@ -123,8 +126,7 @@ impl Judged {
             (MECAI_NUMBER_MADE, admission.newest.0),
             (MECAI_NUMBER_UNTIL, admission.until.0),
         ]);
-        if let Some(stay) = &admission.stay {
-            self.texts.push((MECAI_VALUE_STAY_HOST, Text::new(&stay.host)));
+        if let Some(stay) = admission.stay {
             self.numbers.push((MECAI_NUMBER_STAY_DAYS, u64::from(stay.days)));
             self.numbers.push((MECAI_NUMBER_STAY_MADE, stay.produced_at.0));
         }
@@ -274,7 +276,7 @@ pub unsafe extern "C" fn mecai_verdict_value(
             let judged: Arc<Judged> = handle::get(verdict)?;
             let text = find(&judged.texts, which).map(Text::view);
             let octets = || find(&judged.octets, which).map(|octets| mecai_bytes::of(octets));
-            let is_one = (MECAI_VALUE_STATED_HOST..=MECAI_VALUE_STAY_HOST).contains(&which);
+            let is_one = (MECAI_VALUE_STATED_HOST..=MECAI_VALUE_NAME).contains(&which);
             value.set(text.or_else(octets).ok_or_else(|| absent(which, is_one, "MECAI_VALUE"))?);
             Ok(())
         })

@@ -217,14 +217,17 @@ pub unsafe extern "C" fn mecai_verifier_verify(
             let verifier: Arc<Verifier> = handle::get(verifier)?;
             let object: Arc<Exclusive<Shown>> = handle::get(handshake)?;
             let shown = handle::lock(&object)?;
-            let judged =
-                verifier.with(|client| shown.with(UnixTime(now), |handshake| verify::verify(client, handshake)));
-            let outcome = number(judged.outcome());
-            if verdict.is_wanted() {
-                verdict.try_give(Judged::new(judged))?;
-            }
-            place.set(outcome);
-            Ok(())
+            verifier.with(|client| {
+                shown.with(UnixTime(now), |handshake| {
+                    let judged = verify::verify(client, handshake);
+                    let outcome = number(judged.outcome());
+                    if verdict.is_wanted() {
+                        verdict.try_give(Judged::new(judged, handshake.name()))?;
+                    }
+                    place.set(outcome);
+                    Ok(())
+                })
+            })
         })
     }
 }
