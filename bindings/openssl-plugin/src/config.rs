@@ -12,7 +12,7 @@ use crate::local_roots;
 /// Everything that the section says, but for `log`, which is opened first.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// What clients do; none if this process asks for no vouchers (`mode = off`, `role = server`).
+    /// What clients do; none if nothing asks for vouchers (`role = server`, or `mode = off` without a list).
     pub(crate) client: Option<Client>,
     /// The store that servers answer from; none if this process answers nobody (`mode = off`, `role = client`).
     pub(crate) vouchers: Option<PathBuf>,
@@ -23,6 +23,8 @@ pub(crate) struct Settings {
 /// What a client asks for and demands.
 #[derive(Debug)]
 pub(crate) struct Client {
+    /// None is `off`.
+    pub(crate) mode: Option<Mode>,
     pub(crate) policy: Policy,
     pub(crate) authorities: PathBuf,
     pub(crate) keys: ListKeys,
@@ -35,8 +37,17 @@ pub(crate) struct Client {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// A key that is not in the table.
-    #[error("unknown key \"{0}\" (known are {known})", known = KEYS.join(", "))]
-    UnknownKey(String),
+    #[error("unknown key \"{key}\" (known are {})", known.join(", "))]
+    UnknownKey { key: String, known: Vec<&'static str> },
+    /// A key that only a file has a use for.
+    #[error("{0} is a key of openssl.cnf alone")]
+    OfTheFile(&'static str),
+    /// A key that a program gives twice.
+    #[error("{0} is given twice")]
+    Twice(String),
+    /// A key at the end of a program's settings.
+    #[error("{0} is given without a value: count is the number of strings, keys and values")]
+    NoValue(String),
     /// A value that its key does not take.
     #[error("{key} = {value}: {problem}")]
     Value { key: &'static str, value: String, problem: String },
@@ -66,6 +77,9 @@ const KEYS: [&str; 18] = [
     "except",
 ];
 
+/// Those that say where openssl.cnf loads the module, and into which programs.
+const OF_THE_FILE: [&str; 2] = ["path", "except"];
+
 impl Settings {
     /// Reads the names and values of a section.
     pub(crate) fn read(section: &Section) -> Result<Self, ConfigError> {
@@ -85,7 +99,7 @@ impl Settings {
             return Err(ConfigError::Missing { key: "vouchers", why });
         }
         Ok(Self {
-            client: Client::read(section, mode.filter(|_| is_client))?,
+            client: Client::read(section, mode, is_client)?,
             vouchers: vouchers.filter(|_| is_server && mode.is_some()),
             except: section.list::<Program>("except")?.into_iter().map(|program| program.0).collect(),
         })
@@ -93,8 +107,8 @@ impl Settings {
 }
 
 impl Client {
-    /// Every value is checked, also where no client comes of them (`mode` is none).
-    fn read(section: &Section, mode: Option<Mode>) -> Result<Option<Self>, ConfigError> {
+    /// Every value is checked, also where no client comes of them.
+    fn read(section: &Section, mode: Option<Mode>, is_client: bool) -> Result<Option<Self>, ConfigError> {
         let addresses =
             [("note", AddressRule::Note), ("require", AddressRule::Require), ("ignore", AddressRule::Ignore)];
         let policy = Policy {
@@ -116,13 +130,15 @@ impl Client {
         let authorities = section.path("authorities")?;
         let keys = section.parsed::<ListKeys>("authorities_keys")?;
 
-        if mode.is_none() {
-            return Ok(None);
-        }
-        let why = "a client needs it (for a process that is none, say role = server)";
-        let authorities = authorities.ok_or(ConfigError::Missing { key: "authorities", why })?;
-        let keys = keys.ok_or(ConfigError::Missing { key: "authorities_keys", why })?;
-        Ok(Some(Self { policy, authorities, keys, disclose, state, reports }))
+        let why = "a client needs it (for one that is none, say role = server)";
+        let (authorities, keys) = match (authorities, keys) {
+            _ if !is_client => return Ok(None),
+            (Some(authorities), Some(keys)) => (authorities, keys),
+            _ if mode.is_none() => return Ok(None),
+            (None, _) => return Err(ConfigError::Missing { key: "authorities", why }),
+            (_, None) => return Err(ConfigError::Missing { key: "authorities_keys", why }),
+        };
+        Ok(Some(Self { mode, policy, authorities, keys, disclose, state, reports }))
     }
 }
 
@@ -160,7 +176,7 @@ impl FromStr for Region {
 }
 
 /// The names and values of a section, in their order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Section(Vec<(String, String)>);
 
 impl FromIterator<(String, String)> for Section {
@@ -175,10 +191,32 @@ impl Section {
         self.0.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.trim())
     }
 
+    /// What a program says by itself, keys and values in turn: in whatever order, it is the same.
+    pub(crate) fn of_program(strings: &[&str]) -> Result<Self, ConfigError> {
+        let mut lines: Vec<(String, String)> = Vec::with_capacity(strings.len() / 2);
+        for line in strings.chunks(2) {
+            let key = line[0];
+            if let Some(key) = OF_THE_FILE.iter().find(|own| **own == key) {
+                return Err(ConfigError::OfTheFile(key));
+            }
+            if !KEYS.contains(&key) {
+                let known = KEYS.iter().filter(|key| !OF_THE_FILE.contains(key)).copied().collect();
+                return Err(ConfigError::UnknownKey { key: key.to_owned(), known });
+            }
+            let value = line.get(1).ok_or_else(|| ConfigError::NoValue(key.to_owned()))?;
+            if lines.iter().any(|(other, _)| other == key) {
+                return Err(ConfigError::Twice(key.to_owned()));
+            }
+            lines.push((key.to_owned(), value.trim().to_owned()));
+        }
+        lines.sort();
+        Ok(Self(lines))
+    }
+
     fn check_names(&self) -> Result<(), ConfigError> {
         for (name, _) in &self.0 {
             let Some(key) = KEYS.iter().find(|key| *key == name) else {
-                return Err(ConfigError::UnknownKey(name.clone()));
+                return Err(ConfigError::UnknownKey { key: name.clone(), known: KEYS.to_vec() });
             };
             if self.value(key) == Some("") {
                 return Err(ConfigError::value(key, "", "the value is empty"));

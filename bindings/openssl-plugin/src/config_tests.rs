@@ -101,6 +101,26 @@ fn what_is_not_understood_is_named() {
 }
 
 #[test]
+fn a_program_says_each_key_once_and_none_of_the_file() {
+    let said = |strings: &[&str]| Section::of_program(strings).unwrap_err().to_string();
+    assert_eq!(said(&["path", "/mecai_openssl.so"]), "path is a key of openssl.cnf alone");
+    assert_eq!(said(&["except", "curl"]), "except is a key of openssl.cnf alone");
+    assert_eq!(said(&["mode", "observe", "mode", "require"]), "mode is given twice");
+    assert!(said(&["mode"]).starts_with("mode is given without a value"));
+    assert!(said(&["fallback", "on"]).starts_with("unknown key \"fallback\" (known are mode, role, "));
+    assert!(!said(&["fallback", "on"]).contains("except"));
+    let (one, other) = (["mode", "observe", "role", "client"], ["role", " client", "mode", "observe "]);
+    assert_eq!(Section::of_program(&one), Section::of_program(&other));
+    assert_ne!(Section::of_program(&one), Section::of_program(&one[..2]));
+}
+
+#[test]
+fn a_client_that_is_off_keeps_its_rules_where_it_has_a_list() {
+    let client = read(&[CLIENT[0], CLIENT[1], ("mode", "off")]).unwrap().client.unwrap();
+    assert_eq!((client.mode, client.policy.mode), (None, Mode::Require));
+}
+
+#[test]
 fn several_keys_need_a_number() {
     let with_keys = |keys: &str| error(&[CLIENT[0], ("authorities_keys", keys)]);
     for keys in [

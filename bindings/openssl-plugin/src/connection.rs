@@ -1,13 +1,57 @@
-//! What the module keeps in an SSL: a client's place in its handshake, and afterwards the verdict.
+//! What is kept in an SSL: what the program wishes for this connection, a client's place in its handshake, and
+//! afterwards the verdict.
 
 use std::ffi::{c_int, c_long, c_void};
+use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::{mem, ptr};
 
+use mecai::policy::Mode;
 use mecai::time::UnixTime;
 use mecai::verdict::Verdict;
 
 use crate::guard::guard;
 use crate::openssl::{CRYPTO_EX_DATA, SSL, Ssl};
+
+/// A connection that asked, or that the program had wishes for; others keep nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    pub(crate) wishes: Wishes,
+    pub(crate) state: Option<State>,
+}
+
+/// What the program wishes for this connection alone. It stays with it from one handshake to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wishes {
+    pub(crate) mode: WishedMode,
+    pub(crate) peer: Peer,
+    /// The port that is meant, if it is stated.
+    pub(crate) port: Option<NonZeroU16>,
+}
+
+/// The mode of one connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum WishedMode {
+    /// That of its context.
+    #[default]
+    OfContext,
+    /// Nothing is asked, judged or shown.
+    Off,
+    /// This one.
+    Mode(Mode),
+}
+
+/// What is known of the server's address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// What the socket tells.
+    #[default]
+    OfSocket,
+    /// Nothing: the socket leads elsewhere.
+    Unknown,
+    /// What the program said.
+    At(IpAddr),
+}
 
 /// A client's place in its handshake. A connection that never asked has none.
 #[derive(Debug)]
@@ -34,28 +78,62 @@ pub(crate) struct Judged {
     pub(crate) at: UnixTime,
 }
 
+/// What a connection keeps.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL that `functions` are of, and `index` is ours in it. What is kept is not looked at
+/// elsewhere while the result is in use; OpenSSL lets only one thread use a connection at a time.
+pub(crate) unsafe fn kept<'a>(functions: &Ssl, ssl: *const SSL, index: c_int) -> Option<&'a mut Connection> {
+    // SAFETY: as the caller says; what is at the index was put there by `keep`.
+    unsafe { functions.SSL_get_ex_data(ssl, index).cast::<Connection>().as_mut() }
+}
+
 /// The state of a connection.
 ///
 /// # Safety
-/// `ssl` is a connection of the OpenSSL that `functions` are of, and `index` is the module's in it. The state is not
-/// looked at elsewhere while the result is in use; OpenSSL lets only one thread use a connection at a time.
+/// As for [`kept`].
 pub(crate) unsafe fn state<'a>(functions: &Ssl, ssl: *const SSL, index: c_int) -> Option<&'a mut State> {
-    // SAFETY: as the caller says; what is at the index was put there by `set`.
-    unsafe { functions.SSL_get_ex_data(ssl, index).cast::<State>().as_mut() }
+    // SAFETY: as the caller says.
+    unsafe { kept(functions, ssl, index) }?.state.as_mut()
+}
+
+/// What the program wishes for a connection.
+///
+/// # Safety
+/// As for [`kept`].
+pub(crate) unsafe fn wishes(functions: &Ssl, ssl: *const SSL, index: c_int) -> Wishes {
+    // SAFETY: as the caller says.
+    unsafe { kept(functions, ssl, index) }.map(|kept| kept.wishes).unwrap_or_default()
 }
 
 /// Puts `state` in place of what was there; false if OpenSSL has no memory.
 ///
 /// # Safety
-/// As for [`state`].
+/// As for [`kept`].
 pub(crate) unsafe fn set(functions: &Ssl, ssl: *mut SSL, index: c_int, new: State) -> bool {
+    // SAFETY: as the caller says.
+    unsafe { change(functions, ssl, index, |connection| connection.state = Some(new)) }
+}
+
+/// Changes what a connection keeps; false if OpenSSL has no memory.
+///
+/// # Safety
+/// As for [`kept`].
+pub(crate) unsafe fn change(
+    functions: &Ssl,
+    ssl: *mut SSL,
+    index: c_int,
+    change: impl FnOnce(&mut Connection),
+) -> bool {
     // SAFETY: as the caller says; what OpenSSL does not take is freed here.
     unsafe {
-        if let Some(old) = state(functions, ssl, index) {
-            *old = new;
+        if let Some(connection) = kept(functions, ssl, index) {
+            change(connection);
             return true;
         }
-        let place = Box::into_raw(Box::new(new));
+        let mut new = Box::new(Connection::default());
+        change(&mut new);
+        let place = Box::into_raw(new);
         let stored = functions.SSL_set_ex_data(ssl, index, place.cast()) == 1;
         if !stored {
             drop(Box::from_raw(place));
@@ -65,12 +143,9 @@ pub(crate) unsafe fn set(functions: &Ssl, ssl: *mut SSL, index: c_int, new: Stat
 }
 
 /// Notes that the verify callback ran, and gives what the server had answered.
-///
-/// # Safety
-/// As for [`state`].
-pub(crate) unsafe fn take_received(functions: &Ssl, ssl: *mut SSL, index: c_int) -> Received {
-    // SAFETY: as the caller says.
-    match unsafe { state(functions, ssl, index) }.map(|state| mem::replace(state, State::Verified(None))) {
+pub(crate) fn take_received(connection: Option<&mut Connection>) -> Received {
+    let state = connection.and_then(|connection| connection.state.as_mut());
+    match state.map(|state| mem::replace(state, State::Verified(None))) {
         Some(State::Asked(received)) => received,
         Some(State::Verified(_)) | None => Received::default(),
     }
@@ -87,13 +162,13 @@ pub(crate) unsafe extern "C" fn free(
 ) {
     guard((), || {
         if !value.is_null() {
-            // SAFETY: `set` stored the value, and OpenSSL frees it once.
-            drop(unsafe { Box::from_raw(value.cast::<State>()) });
+            // SAFETY: `change` or `duplicate` stored the value, and OpenSSL frees it once.
+            drop(unsafe { Box::from_raw(value.cast::<Connection>()) });
         }
     });
 }
 
-/// Called by OpenSSL when an SSL is duplicated: the copy begins without a state, which has one owner.
+/// Called by OpenSSL when an SSL is duplicated: the copy has the same wishes, and begins without a state.
 pub(crate) unsafe extern "C" fn duplicate(
     _to: *mut CRYPTO_EX_DATA,
     _from: *const CRYPTO_EX_DATA,
@@ -104,8 +179,15 @@ pub(crate) unsafe extern "C" fn duplicate(
 ) -> c_int {
     guard(0, || {
         if !value.is_null() {
-            // SAFETY: OpenSSL passes the place of the copy's value.
-            unsafe { *value = ptr::null_mut() };
+            // SAFETY: OpenSSL passes the place of the copy's value, which is still that of the connection it is of.
+            unsafe {
+                let wishes = (*value).cast::<Connection>().as_ref().map(|kept| kept.wishes).unwrap_or_default();
+                *value = if wishes == Wishes::default() {
+                    ptr::null_mut()
+                } else {
+                    Box::into_raw(Box::new(Connection { wishes, state: None })).cast()
+                };
+            }
         }
         1
     })

@@ -8,12 +8,30 @@ use mecai::store::Part;
 
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
+use crate::library::Library;
 use crate::log::Level;
 use crate::openssl::{
-    CRYPTO_EX_DATA, SSL_CTX, SSL_EXT_CLIENT_HELLO, SSL_EXT_IGNORE_ON_RESUMPTION, SSL_EXT_TLS1_2_SERVER_HELLO,
+    CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_EXT_CLIENT_HELLO, SSL_EXT_IGNORE_ON_RESUMPTION, SSL_EXT_TLS1_2_SERVER_HELLO,
     SSL_EXT_TLS1_3_CERTIFICATE, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION, Ssl,
 };
+use crate::status::Status;
 use crate::{extension, session, verify};
+
+/// What is kept in an SSL_CTX that has our callbacks.
+pub(crate) struct Placed {
+    pub(crate) installation: &'static Installation,
+    /// What has been seen of this context alone.
+    pub(crate) status: Status,
+}
+
+/// OpenSSL would not have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotPut {
+    /// The context is as it was.
+    Untouched,
+    /// A part is missing: its clients refuse.
+    Incomplete,
+}
 
 /// Called by OpenSSL for every new SSL_CTX.
 pub(crate) unsafe extern "C" fn new(
@@ -27,45 +45,118 @@ pub(crate) unsafe extern "C" fn new(
     guard((), || {
         // SAFETY: `register` gave this argument.
         let installation = unsafe { Installation::from_argument(argument) };
-        if let Some(functions) = installation.ssl().filter(|_| !context.is_null()) {
-            // SAFETY: OpenSSL passes the context that it is making.
-            unsafe { attach(installation, functions, context.cast()) };
+        let Some(functions) = installation.ssl().filter(|_| !context.is_null()) else { return };
+        let context: *mut SSL_CTX = context.cast();
+        // Another mecai in the same process was here before (a wheel, a second path to the module).
+        // SAFETY: OpenSSL passes the context that it is making; it is of this OpenSSL.
+        if unsafe { is_attended_to(functions, context) } {
+            return;
+        }
+        // SAFETY: as above.
+        if unsafe { put_in(installation, functions, context, false) }.is_err() {
+            let event = "OpenSSL refused the extension for a new context";
+            installation.log.event(Level::Warning, format_args!("{event}"));
         }
     });
 }
 
+/// Called by OpenSSL when an SSL_CTX is freed.
+pub(crate) unsafe extern "C" fn free(
+    _context: *mut c_void,
+    value: *mut c_void,
+    _data: *mut CRYPTO_EX_DATA,
+    _index: c_int,
+    _number: c_long,
+    _argument: *mut c_void,
+) {
+    guard((), || {
+        if !value.is_null() {
+            // SAFETY: `put_in` stored the value, and OpenSSL frees it once. No connection of the context is left.
+            drop(unsafe { Box::from_raw(value.cast::<Placed>()) });
+        }
+    });
+}
+
+/// Whether some mecai has put its callbacks into a context, this one or another in the process.
+///
 /// # Safety
-/// `context` is a context of the OpenSSL of `installation`.
-unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: *mut SSL_CTX) {
-    // Another mecai in the same process was here before (a wheel, a second path to the module).
+/// `context` is a context of the OpenSSL that `functions` are of.
+pub(crate) unsafe fn is_attended_to(functions: &Ssl, context: *const SSL_CTX) -> bool {
+    // The extension is for both sides, also where a context makes servers alone.
     // SAFETY: as the caller says.
-    if unsafe { functions.SSL_CTX_has_client_custom_ext(context, c_uint::from(VOUCHERS)) } == 1 {
-        return;
-    }
+    unsafe { functions.SSL_CTX_has_client_custom_ext(context, c_uint::from(VOUCHERS)) == 1 }
+}
+
+/// What this mecai keeps in a context.
+///
+/// # Safety
+/// `context` is a context of the OpenSSL that `library` is, and is not freed while the result is in use.
+pub(crate) unsafe fn placed<'a>(library: &Library, functions: &Ssl, context: *const SSL_CTX) -> Option<&'a Placed> {
+    // SAFETY: as the caller says; what is at the index was put there by `put_in`.
+    unsafe { functions.SSL_CTX_get_ex_data(context, library.context_index()).cast::<Placed>().as_ref() }
+}
+
+/// The same of the context that a connection has.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL that `library` is, and keeps its context while the result is in use.
+pub(crate) unsafe fn placed_for<'a>(library: &Library, functions: &Ssl, ssl: *const SSL) -> Option<&'a Placed> {
+    // SAFETY: as the caller says.
+    unsafe { placed(library, functions, functions.SSL_get_SSL_CTX(ssl)) }
+}
+
+/// Puts the callbacks of `installation` into a context that has none. One that OpenSSL has only a part of refuses, as a
+/// client; `may_leave` is whether it is left as it was if there is nothing of it yet.
+///
+/// # Safety
+/// `context` is a context of the OpenSSL of `installation`, and nobody else uses it meanwhile.
+pub(crate) unsafe fn put_in(
+    installation: &'static Installation,
+    functions: &Ssl,
+    context: *mut SSL_CTX,
+    may_leave: bool,
+) -> Result<(), NotPut> {
+    let crypto = installation.crypto();
     // SAFETY: as the caller says; the marks keep OpenSSL's queue as it was.
-    unsafe { installation.crypto.ERR_set_mark() };
-    if let Client::On(judge) = &installation.client {
-        judge.prepare(&installation.log);
+    unsafe {
+        crypto.ERR_set_mark();
+        if let Client::On(judge) = &installation.client {
+            judge.prepare(&installation.log);
+        }
+        let mut put = add_extensions(installation, functions, context);
+        let is_left = may_leave && put == Err(NotPut::Untouched);
+        if !is_left && !add_callbacks(installation, functions, context) {
+            put = Err(NotPut::Incomplete);
+        }
+        crypto.ERR_pop_to_mark();
+        put
     }
-    // SAFETY: as the caller says.
-    let complete = unsafe { add_extensions(installation, functions, context) };
-    if !matches!(installation.client, Client::Off) {
-        // SAFETY: as the caller says; the callbacks have the types of their places, the argument is static.
-        unsafe {
+}
+
+/// Puts in what verifies, and notes whose it is; false if OpenSSL has no memory for the note.
+///
+/// # Safety
+/// As for [`put_in`].
+unsafe fn add_callbacks(installation: &'static Installation, functions: &Ssl, context: *mut SSL_CTX) -> bool {
+    let library = installation.library;
+    // SAFETY: as the caller says; the callbacks have the types of their places, the argument is static.
+    unsafe {
+        if !matches!(installation.client, Client::Off) {
             functions.SSL_CTX_set_cert_verify_callback(context, Some(verify::verify), argument(installation));
             if functions.SSL_CTX_get_ssl_method(context) != functions.TLS_server_method() {
-                session::attach(installation, functions, context);
+                session::attach(library, functions, context);
             }
-            if installation.crypto.is_at_least(3, 2) {
+            if installation.crypto().is_at_least(3, 2) {
                 // A certificate that was compressed before the handshake comes without our extension.
                 functions.SSL_CTX_set_options(context, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
             }
         }
-    }
-    // SAFETY: as above.
-    unsafe { installation.crypto.ERR_pop_to_mark() };
-    if !complete {
-        installation.log.event(Level::Warning, format_args!("OpenSSL refused the extension for a new context"));
+        let place = Box::into_raw(Box::new(Placed { installation, status: Status::default() }));
+        let is_noted = functions.SSL_CTX_set_ex_data(context, library.context_index(), place.cast()) == 1;
+        if !is_noted {
+            drop(Box::from_raw(place));
+        }
+        is_noted
     }
 }
 
@@ -74,7 +165,11 @@ unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: 
 ///
 /// # Safety
 /// `context` is a context of the OpenSSL of `installation`.
-unsafe fn add_extensions(installation: &'static Installation, functions: &Ssl, context: *mut SSL_CTX) -> bool {
+unsafe fn add_extensions(
+    installation: &'static Installation,
+    functions: &Ssl,
+    context: *mut SSL_CTX,
+) -> Result<(), NotPut> {
     // TLS 1.2 answers in the ServerHello, TLS 1.3 in the Certificate; both sides know both (spec 5).
     let answered = SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_CERTIFICATE;
     // SAFETY: as the caller says; methods are static.
@@ -87,8 +182,8 @@ unsafe fn add_extensions(installation: &'static Installation, functions: &Ssl, c
         Client::On(judge) if makes_clients => Some(judge),
         _ => None,
     };
-    let fails_encrypted = installation.crypto.is_at_least(4, 0);
-    let mut complete = true;
+    let fails_encrypted = installation.crypto().is_at_least(4, 0);
+    let mut put = Ok(());
     for number in [VOUCHERS, ALTERNATE, STAGED, CANDIDATES] {
         let is_sent = match (number, judge) {
             // Without a judge nothing is sent: but the callback looks at the session that is offered.
@@ -107,10 +202,15 @@ unsafe fn add_extensions(installation: &'static Installation, functions: &Ssl, c
             let answered = if is_answer { answered } else { 0 };
             let messages = if is_known_in_hello { answered | SSL_EXT_CLIENT_HELLO } else { answered };
             // SAFETY: as the caller says.
-            complete &= unsafe { add_extension(installation, functions, context, number, messages) };
+            let is_added = unsafe { add_extension(installation, functions, context, number, messages) };
+            if !is_added && number == VOUCHERS {
+                return Err(NotPut::Untouched);
+            } else if !is_added {
+                put = Err(NotPut::Incomplete);
+            }
         }
     }
-    complete
+    put
 }
 
 /// # Safety

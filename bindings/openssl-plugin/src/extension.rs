@@ -6,9 +6,10 @@ use std::{ptr, slice};
 use mecai::extension::{ALTERNATE, CANDIDATES, VOUCHERS};
 use mecai::store::Part;
 
-use crate::connection::{self, Received, State};
+use crate::connection::{self, Received, State, WishedMode};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
+use crate::judge::Judge;
 use crate::log::Level;
 use crate::openssl::{
     SSL, SSL_AD_DECODE_ERROR, SSL_AD_ILLEGAL_PARAMETER, SSL_AD_INTERNAL_ERROR, SSL_AD_UNSUPPORTED_EXTENSION,
@@ -48,7 +49,7 @@ pub(crate) unsafe extern "C" fn add(
         unsafe {
             let octets = match (asks, u16::try_from(number).unwrap_or(0)) {
                 (true, VOUCHERS) => return ask(installation, functions, ssl),
-                (true, ALTERNATE) => return ask_for_alternate(installation),
+                (true, ALTERNATE) => return ask_for_alternate(installation, functions, ssl),
                 (true, CANDIDATES) => candidates(installation, functions, ssl),
                 (true, _) => None,
                 (false, number) => {
@@ -117,7 +118,7 @@ pub(crate) unsafe extern "C" fn parse(
         // SAFETY: `context::attach` gave this argument.
         let installation = unsafe { Installation::from_argument(argument) };
         let functions = installation.ssl().ok_or(SSL_AD_INTERNAL_ERROR)?;
-        let index = installation.connection_index();
+        let index = installation.library.connection_index();
         // OpenSSL does not refuse what nobody asked for in a Certificate, nor ours in a client's.
         // SAFETY: OpenSSL passes a connection of its own.
         unsafe {
@@ -174,20 +175,39 @@ unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SS
             installation.log.event(Level::Warning, format_args!("{event}"));
             return FAIL;
         }
-        if !matches!(installation.client, Client::On(_)) {
+        if judging(installation, functions, ssl).is_none() {
+            // What an earlier handshake of this connection left must not be taken for an answer to this one.
+            if let Some(kept) = connection::kept(functions, ssl, installation.library.connection_index()) {
+                kept.state = None;
+            }
             return LEAVE_OUT;
         }
         let asked = State::Asked(Received::default());
-        if connection::set(functions, ssl, installation.connection_index(), asked) { SEND } else { FAIL }
+        if connection::set(functions, ssl, installation.library.connection_index(), asked) { SEND } else { FAIL }
     }
 }
 
 /// The client's empty request for an alternate, where the configuration lets it fail over.
-fn ask_for_alternate(installation: &Installation) -> c_int {
-    match &installation.client {
-        Client::On(judge) if judge.fails_over() => SEND,
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+unsafe fn ask_for_alternate(installation: &Installation, functions: &Ssl, ssl: *const SSL) -> c_int {
+    // SAFETY: as the caller says.
+    match unsafe { judging(installation, functions, ssl) } {
+        Some(judge) if judge.fails_over() => SEND,
         _ => LEAVE_OUT,
     }
+}
+
+/// What judges a connection; none if nothing is asked and nothing is judged.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+unsafe fn judging<'a>(installation: &'a Installation, functions: &Ssl, ssl: *const SSL) -> Option<&'a Judge> {
+    let Client::On(judge) = &installation.client else { return None };
+    // SAFETY: as the caller says.
+    let wishes = unsafe { connection::wishes(functions, ssl, installation.library.connection_index()) };
+    judge.mode(wishes.mode).is_some().then_some(judge)
 }
 
 /// The authorities of the pick, in clear, where the configuration says so.
@@ -199,12 +219,10 @@ unsafe fn candidates(
     functions: &Ssl,
     ssl: *mut SSL,
 ) -> Option<(*const c_uchar, usize)> {
-    let Client::On(judge) = &installation.client else { return None };
-    if !judge.discloses() {
-        return None;
-    }
     // SAFETY: as the caller says.
-    let identity = unsafe { references::of_connection(&installation.crypto, functions, ssl) };
+    let judge = unsafe { judging(installation, functions, ssl) }.filter(|judge| judge.discloses())?;
+    // SAFETY: as the caller says.
+    let identity = unsafe { references::of_connection(installation.crypto(), functions, ssl) };
     let octets = judge.candidates(&installation.log, &identity)?.into_boxed_slice();
     let length = octets.len();
     Some((Box::into_raw(octets).cast_const().cast(), length))
@@ -235,7 +253,8 @@ unsafe fn answer(
     let answers = installation.answers.as_ref()?;
     // SAFETY: as the caller says; the name stays for the handshake.
     unsafe {
-        if functions.SSL_is_server(ssl) == 0 {
+        let wishes = || connection::wishes(functions, ssl, installation.library.connection_index());
+        if functions.SSL_is_server(ssl) == 0 || wishes().mode == WishedMode::Off {
             return None;
         }
         let certificate = if context & SSL_EXT_TLS1_3_CERTIFICATE != 0 {
@@ -251,6 +270,6 @@ unsafe fn answer(
         let name = functions.SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME);
         // A name that is no text is a name that nobody vouches for.
         let name = if name.is_null() { None } else { Some(text(name).unwrap_or_default()) };
-        answers.find(&installation.crypto, &installation.log, certificate, part, name).map(answers::lend)
+        answers.find(installation.crypto(), &installation.log, certificate, part, name).map(answers::lend)
     }
 }

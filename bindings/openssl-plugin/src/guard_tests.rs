@@ -7,7 +7,7 @@ use std::{fs, ptr};
 
 use super::planted::with_panic;
 use crate::openssl::{SSL_AD_INTERNAL_ERROR, SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_3_CERTIFICATE};
-use crate::{connection, context, extension, module, provider, session, verify};
+use crate::{api, connection, context, extension, module, provider, session, verify};
 
 /// Name, and what the call gives when it panics.
 fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
@@ -55,13 +55,32 @@ fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
                 },
                 0,
             ),
-            ("mecai_openssl_status", with_panic(|| module::mecai_openssl_status(ptr::null_mut(), 0)).into(), 0),
+            (
+                "mecai_openssl_attach",
+                with_panic(|| api::mecai_openssl_attach(ptr::null_mut(), ptr::null(), 0, ptr::null_mut(), 0)).into(),
+                90,
+            ),
+            ("mecai_openssl_set_mode", with_panic(|| api::mecai_openssl_set_mode(ptr::null_mut(), 0)).into(), 90),
+            (
+                "mecai_openssl_set_peer",
+                with_panic(|| api::mecai_openssl_set_peer(ptr::null_mut(), ptr::null(), 0, 0)).into(),
+                90,
+            ),
             (
                 "mecai_openssl_verdict",
-                with_panic(|| module::mecai_openssl_verdict(ptr::null_mut(), ptr::null_mut(), 0)).into(),
+                with_panic(|| api::mecai_openssl_verdict(ptr::null_mut(), ptr::null_mut(), 0)).into(),
                 0,
             ),
-            ("mecai_openssl_version", with_panic(|| module::mecai_openssl_version()).is_null().into(), 0),
+            ("mecai_openssl_verdict_code", with_panic(|| api::mecai_openssl_verdict_code(ptr::null())).into(), 0),
+            ("mecai_openssl_code_str", with_panic(|| api::mecai_openssl_code_str(40)).is_null().into(), 0),
+            (
+                "mecai_openssl_context_status",
+                with_panic(|| api::mecai_openssl_context_status(ptr::null_mut(), ptr::null_mut(), 0)).into(),
+                0,
+            ),
+            ("mecai_openssl_status", with_panic(|| api::mecai_openssl_status(ptr::null_mut(), 0)).into(), 0),
+            ("mecai_openssl_result_str", with_panic(|| api::mecai_openssl_result_str(0)).is_null().into(), 0),
+            ("mecai_openssl_version", with_panic(|| api::mecai_openssl_version()).is_null().into(), 0),
             (
                 "OSSL_provider_init",
                 with_panic(|| provider::OSSL_provider_init(null, null.cast(), null.cast(), null.cast())).into(),
@@ -81,6 +100,14 @@ fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
                 "free",
                 {
                     with_panic(|| connection::free(null, null, ptr::null_mut(), 0, 0, null));
+                    0
+                },
+                0,
+            ),
+            (
+                "free",
+                {
+                    with_panic(|| context::free(null, null, ptr::null_mut(), 0, 0, null));
                     0
                 },
                 0,
@@ -138,5 +165,5 @@ fn every_function_that_c_calls_is_guarded_and_listed() {
             found += 1;
         }
     }
-    assert_eq!(found, 17, "functions that C calls");
+    assert_eq!(found, 25, "functions that C calls");
 }

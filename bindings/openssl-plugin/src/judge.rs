@@ -22,16 +22,19 @@ use ring::digest;
 use crate::certificates::Certificates;
 use crate::clock::now;
 use crate::config;
+use crate::connection::WishedMode;
 use crate::list::WatchedList;
 use crate::log::Log;
 use crate::memory::Memory;
 use crate::references::Identity;
 use crate::session::Reason;
 
-/// What judges the client handshakes of a process. Any number of threads may use it at once.
+/// What judges the client handshakes of an installation. Any number of threads may use it at once.
 pub(crate) struct Judge {
-    policy: Policy,
-    fingerprint: Sha256,
+    /// The mode of connections that the program wishes no other for; none is `off`.
+    mode: Option<Mode>,
+    /// By mode: `require`, `opportunistic`, `observe`. They differ in nothing else.
+    rules: [Rules; 3],
     disclose: bool,
     reports: bool,
     memory: Memory,
@@ -39,6 +42,13 @@ pub(crate) struct Judge {
     /// Where [`Files`] come from.
     authorities: PathBuf,
     keys: ListKeys,
+}
+
+/// What is demanded in one mode.
+struct Rules {
+    policy: Policy,
+    /// Stands for the policy: sessions that were judged by another are not resumed.
+    fingerprint: Sha256,
 }
 
 /// What is read when the first context is made: many processes load the module and never use TLS.
@@ -51,8 +61,11 @@ struct Files {
 pub(crate) struct Shown<'a> {
     /// What the program's own verification said.
     pub(crate) own: OwnVerification<'a>,
+    pub(crate) mode: Mode,
     pub(crate) meant: &'a Identity<'a>,
     pub(crate) peer: Option<IpAddr>,
+    /// The port that was meant, if the program stated one. Behind proxies and in containers the socket's is another.
+    pub(crate) port: Option<u16>,
     pub(crate) answer: Option<&'a [u8]>,
     pub(crate) now: UnixTime,
 }
@@ -69,8 +82,7 @@ impl Shown<'_> {
             references: &self.meant.references,
             sni: self.meant.sni,
             peer: self.peer,
-            // Behind proxies and in containers the port of the socket is not the one that was meant.
-            port: None,
+            port: self.port,
             answer: self.answer,
             remembered,
             now: self.now,
@@ -81,12 +93,15 @@ impl Shown<'_> {
 impl Judge {
     /// Touches no file yet.
     pub(crate) fn new(settings: config::Client) -> Self {
-        let config::Client { policy, authorities, keys, disclose, state, reports } = settings;
-        let mut fingerprint = [0; 32];
-        let text = format!("{policy:?} {keys:?}");
-        fingerprint.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
-        let memory = Memory::new(state);
-        Self { policy, fingerprint, disclose, reports, memory, files: OnceBox::new(), authorities, keys }
+        let config::Client { mode, policy, authorities, keys, disclose, state, reports } = settings;
+        let rules = [Mode::Require, Mode::Opportunistic, Mode::Observe].map(|mode| {
+            let policy = Policy { mode, ..policy.clone() };
+            let mut fingerprint = [0; 32];
+            let text = format!("{policy:?} {keys:?}");
+            fingerprint.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+            Rules { policy, fingerprint }
+        });
+        Self { mode, rules, disclose, reports, memory: Memory::new(state), files: OnceBox::new(), authorities, keys }
     }
 
     /// Reads the list and the secret, if that has not been done: while the program still may, before it changes its
@@ -100,9 +115,18 @@ impl Judge {
         self.files.get()?.list.problem()
     }
 
-    /// Stands for the policy: sessions that were judged by another are not resumed.
-    pub(crate) fn fingerprint(&self) -> &Sha256 {
-        &self.fingerprint
+    /// The mode of a connection; none if nothing is asked and nothing is judged.
+    pub(crate) fn mode(&self, wished: WishedMode) -> Option<Mode> {
+        match wished {
+            WishedMode::OfContext => self.mode,
+            WishedMode::Off => None,
+            WishedMode::Mode(mode) => Some(mode),
+        }
+    }
+
+    /// Stands for the policy in this mode: sessions that were judged by another are not resumed.
+    pub(crate) fn fingerprint(&self, mode: Mode) -> &Sha256 {
+        &self.rules(mode).fingerprint
     }
 
     /// Whether the ClientHello names the picked authorities.
@@ -112,28 +136,28 @@ impl Judge {
 
     /// Whether the peer's address plays a part.
     pub(crate) fn compares_addresses(&self) -> bool {
-        self.policy.addresses != AddressRule::Ignore
+        self.policy().addresses != AddressRule::Ignore
     }
 
     /// Judges a handshake by the server's own certificate.
     pub(crate) fn judge(&self, log: &Log, shown: &Shown<'_>) -> Verdict {
-        let verdict = self.with_client(log, |client| verify::verify(client, &shown.handshake(false)));
+        let verdict = self.with_client(log, shown, |client| verify::verify(client, &shown.handshake(false)));
         // Only where it matters is the host's file looked at.
-        let may_be_remembered = self.policy.mode == Mode::Opportunistic && verdict.outcome() == Outcome::Unvouched;
+        let may_be_remembered = shown.mode == Mode::Opportunistic && verdict.outcome() == Outcome::Unvouched;
         if may_be_remembered && self.is_remembered(log, shown.name(), shown.now) {
-            return self.with_client(log, |client| verify::verify(client, &shown.handshake(true)));
+            return self.with_client(log, shown, |client| verify::verify(client, &shown.handshake(true)));
         }
         verdict
     }
 
     /// Whether a client asks for alternates.
     pub(crate) fn fails_over(&self) -> bool {
-        self.policy.failover
+        self.policy().failover
     }
 
     /// Whether the alternate is to be looked at after this verdict.
     pub(crate) fn is_failover_due(&self, verdict: &Verdict, shown: &Shown<'_>) -> bool {
-        failover::is_due(&self.policy, &shown.handshake(false), verdict)
+        failover::is_due(&self.rules(shown.mode).policy, &shown.handshake(false), verdict)
     }
 
     /// Judges the alternate, which OpenSSL has verified, or why it did not come to that.
@@ -144,20 +168,37 @@ impl Judge {
         verdict: Verdict,
         alternate: Result<(&Offered<'_>, &Chain), AlternateCause>,
     ) -> Verdict {
-        self.with_client(log, |client| failover::verify(client, &shown.handshake(false), verdict, alternate))
+        self.with_client(log, shown, |client| failover::verify(client, &shown.handshake(false), verdict, alternate))
     }
 
-    fn with_client<T>(&self, log: &Log, work: impl FnOnce(&Client<'_>) -> T) -> T {
+    /// What is demanded but for the mode.
+    fn policy(&self) -> &Policy {
+        &self.rules[0].policy
+    }
+
+    fn rules(&self, mode: Mode) -> &Rules {
+        match mode {
+            Mode::Require => &self.rules[0],
+            Mode::Opportunistic => &self.rules[1],
+            Mode::Observe => &self.rules[2],
+        }
+    }
+
+    fn with_client<T>(&self, log: &Log, shown: &Shown<'_>, work: impl FnOnce(&Client<'_>) -> T) -> T {
         let files = self.files(log);
         let current = files.list.current(log);
-        work(&Client { policy: &self.policy, list: current.list.as_ref(), secret: files.secret.as_ref() })
+        work(&Client {
+            policy: &self.rules(shown.mode).policy,
+            list: current.list.as_ref(),
+            secret: files.secret.as_ref(),
+        })
     }
 
     /// Keeps what outlives the handshake: the promise of a site, the evidence of an alarm. `served` gives the chain as
     /// the server sent it.
     pub(crate) fn keep(&self, log: &Log, shown: &Shown<'_>, verdict: &Verdict, served: impl FnOnce() -> Certificates) {
         if let Some(stay) = verdict.admission().and_then(|admission| admission.stay)
-            && self.policy.mode == Mode::Opportunistic
+            && shown.mode == Mode::Opportunistic
         {
             self.memory.remember(&shown.meant.title(), stay, shown.now, log);
         }
@@ -171,21 +212,21 @@ impl Judge {
                 host: &shown.meant.title(),
                 at: shown.now,
                 peer: shown.peer,
-                port: None,
-                region: self.policy.region.as_deref(),
+                port: shown.port,
+                region: self.policy().region.as_deref(),
             };
             self.memory.spool(&event, log);
         }
     }
 
     /// The refusal of an answer that breaks its syntax, where whatever else the handshake shows could not save it.
-    pub(crate) fn refuse_broken(&self, meant: &Identity<'_>, error: AnswerError) -> Option<Verdict> {
-        verify::refuse_broken(&self.policy, &meant.handshake(), error)
+    pub(crate) fn refuse_broken(&self, mode: Mode, meant: &Identity<'_>, error: AnswerError) -> Option<Verdict> {
+        verify::refuse_broken(&self.rules(mode).policy, &meant.handshake(), error)
     }
 
     /// Whether a session that was marked for this reason may still be resumed with this server.
-    pub(crate) fn resumes(&self, log: &Log, reason: Reason, meant: &Identity<'_>) -> bool {
-        match (reason, self.policy.mode) {
+    pub(crate) fn resumes(&self, log: &Log, mode: Mode, reason: Reason, meant: &Identity<'_>) -> bool {
+        match (reason, mode) {
             (Reason::Accepted | Reason::Exempt, _) | (Reason::Unvouched, Mode::Observe) => true,
             (Reason::Unvouched, Mode::Require) => false,
             (Reason::Unvouched, Mode::Opportunistic) => !self.is_remembered(log, meant.name(), now()),
@@ -200,8 +241,8 @@ impl Judge {
         let list = current.list.as_ref().ok()?;
         let now = now();
         let name = meant.name()?.to_string();
-        let region = self.policy.region.as_deref();
-        let pick = Pick::draw(list, secret, &name, self.policy.quorum.candidates(), region, now);
+        let region = self.policy().region.as_deref();
+        let pick = Pick::draw(list, secret, &name, self.policy().quorum.candidates(), region, now);
         let operators = pick.operators().iter().filter_map(|operator| list.operators().get(*operator));
         let authorities = operators.flat_map(|operator| &operator.authorities);
         let usable = |authority: &&Authority| authority.is_valid(now) && authority.public_key.algorithm().is_some();

@@ -8,7 +8,10 @@
 //!
 //! A client that cannot judge refuses; a server that cannot answer serves without vouchers.
 
+pub mod api;
+
 mod answers;
+mod attach;
 mod certificates;
 mod clock;
 mod config;
@@ -24,6 +27,7 @@ mod guard;
 mod installation;
 mod issuers;
 mod judge;
+mod library;
 mod list;
 mod local_roots;
 mod log;
@@ -35,6 +39,7 @@ mod references;
 mod schedule;
 mod section;
 mod session;
+mod shared;
 mod status;
 mod told;
 mod verify;

@@ -12,12 +12,15 @@ use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mecai::time::UnixTime;
+use once_cell::race::OnceBox;
 
 /// The target of the key `log`.
 #[derive(Debug)]
 pub(crate) struct Log {
     target: Target,
     program: String,
+    /// The first problem, where it is kept for somebody who asks.
+    kept: Option<OnceBox<String>>,
 }
 
 #[derive(Debug)]
@@ -59,16 +62,27 @@ impl Log {
                 return Err(format!("log = {value}: expected off, stderr, syslog or a path that begins with /"));
             }
         };
-        Ok(Self { target, program: program.to_owned() })
+        Ok(Self { target, program: program.to_owned(), kept: None })
     }
 
     /// Where an event goes that nobody said where to put: the program's standard error.
     pub(crate) fn stderr(program: &str) -> Self {
-        Self { target: Target::Stderr, program: program.to_owned() }
+        Self { target: Target::Stderr, program: program.to_owned(), kept: None }
+    }
+
+    /// Does `work`, and gives the first problem that it told, which is written nowhere.
+    pub(crate) fn first_problem(&mut self, work: impl FnOnce(&Self)) -> Option<String> {
+        self.kept = Some(OnceBox::new());
+        work(self);
+        self.kept.take()?.get().cloned()
     }
 
     /// Writes what somebody has to know before anything works: on standard error where events go nowhere.
     pub(crate) fn problem(&self, problem: fmt::Arguments<'_>) {
+        if let Some(kept) = &self.kept {
+            kept.get_or_init(|| Box::new(problem.to_string()));
+            return;
+        }
         let told = if self.is_on() { self } else { &Self::stderr(&self.program) };
         told.event(Level::Warning, problem);
     }
@@ -110,6 +124,15 @@ impl LogFile {
     /// Daemons close every descriptor that they do not know: then the number may be somebody else's connection.
     fn is_still_there(&self) -> bool {
         identity(self.descriptor) == Some(self.identity)
+    }
+}
+
+impl Drop for LogFile {
+    fn drop(&mut self) {
+        if self.is_still_there() {
+            // SAFETY: the descriptor is the one that was opened here, and nobody else has been given it.
+            unsafe { libc::close(self.descriptor) };
+        }
     }
 }
 

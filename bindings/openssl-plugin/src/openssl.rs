@@ -21,8 +21,16 @@ macro_rules! opaque {
     };
 }
 
-opaque! { SSL SSL_CTX SSL_METHOD SSL_SESSION X509 X509_STORE X509_STORE_CTX X509_VERIFY_PARAM CONF CONF_METHOD CONF_IMODULE
+opaque! { SSL_METHOD SSL_SESSION X509 X509_STORE X509_STORE_CTX X509_VERIFY_PARAM CONF CONF_METHOD CONF_IMODULE
 CRYPTO_EX_DATA EVP_PKEY OPENSSL_STACK }
+
+/// A connection, known to OpenSSL alone.
+#[repr(C)]
+pub struct SSL([u8; 0]);
+
+/// What connections are made from, known to OpenSSL alone.
+#[repr(C)]
+pub struct SSL_CTX([u8; 0]);
 
 /// One line of a configuration section.
 #[repr(C)]
@@ -254,12 +262,16 @@ functions! {
         fn SSL_CTX_add_custom_ext(context: *mut SSL_CTX, number: c_uint, flags: c_uint, add: Option<AddExtension>,
             free: Option<FreeExtension>, add_argument: *mut c_void, parse: Option<ParseExtension>,
             parse_argument: *mut c_void) -> c_int;
+        fn SSL_CTX_free(context: *mut SSL_CTX);
+        fn SSL_CTX_get_ex_data(context: *const SSL_CTX, index: c_int) -> *mut c_void;
         fn SSL_CTX_get_security_callback(context: *const SSL_CTX) -> Option<Security>;
         fn SSL_CTX_get_ssl_method(context: *const SSL_CTX) -> *const SSL_METHOD;
         fn SSL_CTX_has_client_custom_ext(context: *const SSL_CTX, number: c_uint) -> c_int;
+        fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX;
         fn SSL_CTX_remove_session(context: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int;
         fn SSL_CTX_set_cert_verify_callback(context: *mut SSL_CTX, verify: Option<VerifyCertificate>,
             argument: *mut c_void);
+        fn SSL_CTX_set_ex_data(context: *mut SSL_CTX, index: c_int, value: *mut c_void) -> c_int;
         fn SSL_CTX_set_options(context: *mut SSL_CTX, options: u64) -> u64;
         fn SSL_CTX_set_security_callback(context: *mut SSL_CTX, security: Option<Security>);
         fn SSL_SESSION_get0_hostname(session: *const SSL_SESSION) -> *const c_char;
@@ -281,6 +293,7 @@ functions! {
         fn SSL_get_fd(ssl: *const SSL) -> c_int;
         fn SSL_get_servername(ssl: *const SSL, kind: c_int) -> *const c_char;
         fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION;
+        fn SSL_get_ssl_method(ssl: *const SSL) -> *const SSL_METHOD;
         fn SSL_get_state(ssl: *const SSL) -> c_int;
         fn SSL_get_verify_mode(ssl: *const SSL) -> c_int;
         fn SSL_in_before(ssl: *const SSL) -> c_int;
@@ -347,8 +360,8 @@ impl Crypto {
 }
 
 impl Ssl {
-    /// The libssl that works over `crypto`: in the same object, or in one that takes its libcrypto functions from it.
-    pub(crate) fn over(crypto: &Crypto) -> Result<Self, Unusable> {
+    /// The libssl that works over `crypto`, and its object: the same one, or one that takes its libcrypto functions from it.
+    pub(crate) fn over(crypto: &Crypto) -> Result<(Self, Object), Unusable> {
         let objects = Object::all();
         let mut found = Err(Unusable::NoSsl);
         for handle in objects.iter().filter_map(Object::open).filter(|handle| crypto.is_seen_by(handle)) {
@@ -359,7 +372,7 @@ impl Ssl {
                 Ok(functions) => {
                     // The library of the functions, and not only an object that depends on it, must stay.
                     object.open().ok_or(Unusable::NoSsl)?.keep();
-                    return Ok(functions);
+                    return Ok((functions, object.clone()));
                 }
                 Err(name) => found = Err(Unusable::Hidden(name)),
             }
@@ -367,10 +380,17 @@ impl Ssl {
         found
     }
 
-    /// Whether the object of `handle` uses these functions.
-    pub(crate) fn is_seen_by(&self, handle: &Handle) -> bool {
-        handle.symbol(c"SSL_get_ex_data").map(|address| address.addr())
-            == Some(self.SSL_get_ex_data as *const () as usize)
+    /// The method of a context, by a function `SSL_CTX_get_ssl_method` that is of no table yet.
+    ///
+    /// # Safety
+    /// `function` is that function of some OpenSSL, and `context` a context of some OpenSSL: it reads one pointer.
+    pub(crate) unsafe fn method_by(function: *mut c_void, context: *const SSL_CTX) -> *const SSL_METHOD {
+        // SAFETY: as the caller says.
+        unsafe {
+            let get =
+                mem::transmute::<*mut c_void, unsafe extern "C" fn(*const SSL_CTX) -> *const SSL_METHOD>(function);
+            get(context)
+        }
     }
 }
 

@@ -95,7 +95,7 @@ pub(crate) unsafe extern "C" fn OSSL_provider_init(
             *own_context = ptr::null_mut();
         }
         let Some(object) = Object::calling() else { return 1 };
-        Installation::install(object, |crypto| section::of_path(crypto, SETTINGS, SECTION));
+        Installation::install(&object, |crypto| section::of_path(crypto, SETTINGS, SECTION));
         1
     })
 }

@@ -4,31 +4,37 @@
 //! from OpenSSL before the ClientHello is written; the security callback is the only one that runs that early.
 
 use std::ffi::{c_int, c_void};
+use std::num::NonZeroU16;
 use std::{ptr, slice};
 
+use mecai::policy::Mode;
 use mecai::time::UnixTime;
 use mecai::verdict::{Outcome, Verdict};
 use ring::digest;
 
 use crate::clock::now;
 use crate::connection::{self, State};
+use crate::context;
 use crate::guard::guard;
-use crate::installation::{Client, Installation, SLOTS};
+use crate::installation::{Client, Installation};
 use crate::judge::Judge;
+use crate::library::{Library, SLOTS};
 use crate::log::Level;
 use crate::openssl::{
     SSL, SSL_CTX, SSL_SECOP_SIGALG_CHECK, SSL_SECOP_VERSION, SSL_SESSION, Security, Ssl, TLS_ST_OK, TLS1_3_VERSION,
 };
 use crate::references::{self, Identity};
 
-const MAGIC: &[u8; 6] = b"mecai1";
-const MARK_LENGTH: usize = 31;
+const MAGIC: &[u8; 6] = b"mecai2";
+const MARK_LENGTH: usize = 35;
 
 /// What the session of a judged handshake carries in its application data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     /// Why it may be resumed.
     pub(crate) reason: Reason,
+    /// The code of the verdict.
+    pub(crate) code: u32,
     /// The last second at which it may.
     pub(crate) until: UnixTime,
     /// Which server was meant, and under which policy.
@@ -53,21 +59,23 @@ impl Mark {
             Outcome::Unvouched => (Reason::Unvouched, UnixTime::MAX),
             Outcome::Refused => return None,
         };
-        Some(Self { reason, until, identity })
+        Some(Self { reason, code: verdict.code().number(), until, identity })
     }
 
     fn to_octets(self) -> [u8; MARK_LENGTH] {
         let mut octets = [0; MARK_LENGTH];
         octets[..6].copy_from_slice(MAGIC);
         octets[6] = self.reason as u8;
-        octets[7..15].copy_from_slice(&self.until.0.to_be_bytes());
-        octets[15..].copy_from_slice(&self.identity);
+        octets[7..11].copy_from_slice(&self.code.to_be_bytes());
+        octets[11..19].copy_from_slice(&self.until.0.to_be_bytes());
+        octets[19..].copy_from_slice(&self.identity);
         octets
     }
 
     fn from_octets(octets: &[u8]) -> Option<Self> {
         let octets = <&[u8; MARK_LENGTH]>::try_from(octets).ok()?.strip_prefix(MAGIC)?;
         let (reason, rest) = octets.split_first()?;
+        let (code, rest) = rest.split_first_chunk::<4>()?;
         let (until, identity) = rest.split_first_chunk::<8>()?;
         let reason = match reason {
             1 => Reason::Accepted,
@@ -75,12 +83,13 @@ impl Mark {
             3 => Reason::Unvouched,
             _ => return None,
         };
-        Some(Self { reason, until: UnixTime(u64::from_be_bytes(*until)), identity: identity.try_into().ok()? })
+        let (code, until) = (u32::from_be_bytes(*code), UnixTime(u64::from_be_bytes(*until)));
+        Some(Self { reason, code, until, identity: identity.try_into().ok()? })
     }
 }
 
-/// Stands for the server that is meant and the policy that judges.
-pub(crate) fn identity(policy: &[u8], meant: &Identity<'_>) -> [u8; 16] {
+/// Stands for the server that is meant, its port if it is stated, and the policy that judges.
+fn identity(policy: &[u8], meant: &Identity<'_>, port: Option<NonZeroU16>) -> [u8; 16] {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(policy);
     let mut field = |text: &str| {
@@ -88,6 +97,7 @@ pub(crate) fn identity(policy: &[u8], meant: &Identity<'_>) -> [u8; 16] {
         context.update(text.to_ascii_lowercase().as_bytes());
     };
     field(meant.sni.unwrap_or(""));
+    field(&port.map_or_else(String::new, |port| port.to_string()));
     for reference in &meant.references {
         field(&reference.to_string());
     }
@@ -105,12 +115,14 @@ pub(crate) unsafe fn mark(
     judge: &Judge,
     functions: &Ssl,
     ssl: *mut SSL,
+    mode: Mode,
     verdict: &Verdict,
 ) {
     // SAFETY: as the caller says.
     unsafe {
-        let meant = references::of_connection(&installation.crypto, functions, ssl);
-        let Some(mark) = Mark::new(verdict, identity(judge.fingerprint(), &meant)) else { return };
+        let meant = references::of_connection(installation.crypto(), functions, ssl);
+        let port = connection::wishes(functions, ssl, installation.library.connection_index()).port;
+        let Some(mark) = Mark::new(verdict, identity(judge.fingerprint(mode), &meant, port)) else { return };
         let session = functions.SSL_get_session(ssl);
         if !session.is_null() {
             let octets = mark.to_octets();
@@ -149,15 +161,15 @@ unsafe fn is_of_encrypted_hello(functions: &Ssl, session: *const SSL_SESSION) ->
     }
 }
 
-/// Why the session of a connection may be resumed; none without a mark.
+/// The mark of a connection's session.
 ///
 /// # Safety
 /// `ssl` is a connection of the OpenSSL that `functions` are of.
-pub(crate) unsafe fn reason(functions: &Ssl, ssl: *mut SSL) -> Option<Reason> {
+pub(crate) unsafe fn of_connection(functions: &Ssl, ssl: *const SSL) -> Option<Mark> {
     // SAFETY: as the caller says.
     unsafe {
         let session = functions.SSL_get_session(ssl);
-        if session.is_null() { None } else { mark_of(functions, session).map(|mark| mark.reason) }
+        if session.is_null() { None } else { mark_of(functions, session) }
     }
 }
 
@@ -181,31 +193,32 @@ unsafe fn may_resume(
     judge: &Judge,
     functions: &Ssl,
     ssl: *mut SSL,
+    mode: Mode,
     session: *mut SSL_SESSION,
 ) -> bool {
     // SAFETY: as the caller says.
     unsafe {
         let Some(mark) = mark_of(functions, session) else { return false };
-        let meant = references::of_connection(&installation.crypto, functions, ssl);
-        mark.identity == identity(judge.fingerprint(), &meant)
+        let meant = references::of_connection(installation.crypto(), functions, ssl);
+        let port = connection::wishes(functions, ssl, installation.library.connection_index()).port;
+        mark.identity == identity(judge.fingerprint(mode), &meant, port)
             && now() <= mark.until
-            && judge.resumes(&installation.log, mark.reason, &meant)
+            && judge.resumes(&installation.log, mode, mark.reason, &meant)
     }
 }
 
 /// Chains the security callback of a new context, which tells when a client's handshake begins.
 ///
 /// # Safety
-/// `context` is a context of the OpenSSL of `installation`.
-pub(crate) unsafe fn attach(installation: &'static Installation, functions: &Ssl, context: *mut SSL_CTX) {
+/// `context` is a context of the OpenSSL that `library` is.
+pub(crate) unsafe fn attach(library: &Library, functions: &Ssl, context: *mut SSL_CTX) {
     const CALLBACKS: [Security; SLOTS] = [security::<0>, security::<1>, security::<2>, security::<3>];
     // SAFETY: as the caller says.
     unsafe {
         let Some(earlier) = functions.SSL_CTX_get_security_callback(context) else { return };
         // All new contexts have OpenSSL's own; where somebody put another there, the second line has to do.
-        let known = *installation.earlier_security.get_or_init(|| Box::new(earlier));
-        if known as usize == earlier as usize {
-            functions.SSL_CTX_set_security_callback(context, CALLBACKS.get(installation.slot()).copied());
+        if library.note_security(earlier) as usize == earlier as usize {
+            functions.SSL_CTX_set_security_callback(context, CALLBACKS.get(library.slot()).copied());
         }
     }
 }
@@ -220,15 +233,15 @@ pub(crate) unsafe extern "C" fn security<const SLOT: usize>(
     other: *mut c_void,
     argument: *mut c_void,
 ) -> c_int {
-    let Some(installation) = Installation::at(SLOT) else { return 0 };
+    let Some(library) = Library::at(SLOT) else { return 0 };
     // Asked some hundred times in a handshake, on either side: what is not for us is passed on at once.
     if matches!(operation, SSL_SECOP_VERSION | SSL_SECOP_SIGALG_CHECK) && !ssl.is_null() {
         guard((), || {
             // SAFETY: OpenSSL passes a connection of its own.
-            unsafe { notice(installation, ssl.cast_mut(), operation, number) };
+            unsafe { notice(library, ssl.cast_mut(), operation, number) };
         });
     }
-    match installation.earlier_security.get() {
+    match library.earlier_security() {
         // SAFETY: this is the callback that was there, with the arguments that were meant for it.
         Some(earlier) => unsafe { earlier(ssl, context, operation, bits, number, other, argument) },
         None => 0,
@@ -236,23 +249,27 @@ pub(crate) unsafe extern "C" fn security<const SLOT: usize>(
 }
 
 /// # Safety
-/// `ssl` is a connection of the OpenSSL of `installation`.
-unsafe fn notice(installation: &Installation, ssl: *mut SSL, operation: c_int, number: c_int) {
-    let Some(functions) = installation.ssl() else { return };
+/// `ssl` is a connection of the OpenSSL that `library` is.
+unsafe fn notice(library: &Library, ssl: *mut SSL, operation: c_int, number: c_int) {
+    let Some(functions) = library.known_ssl() else { return };
     // SAFETY: as the caller says.
     unsafe {
         if functions.SSL_is_server(ssl) != 0 {
             return;
         }
+        let Some(placed) = context::placed_for(library, functions, ssl) else { return };
+        let installation = placed.installation;
         if operation == SSL_SECOP_VERSION {
             // A renegotiation, which TLS 1.3 does not have, offers the session of its own connection.
             let renegotiates = number != TLS1_3_VERSION && functions.SSL_get_state(ssl) == TLS_ST_OK;
             if renegotiates || functions.SSL_in_before(ssl) == 1 {
                 take_ended(installation, functions, ssl);
             }
-        } else if let Some(State::Asked(_)) = connection::state(functions, ssl, installation.connection_index())
-            && installation.status.note_replaced()
-        {
+        } else if let Some(State::Asked(_)) = connection::state(functions, ssl, library.connection_index()) {
+            placed.status.note_replaced();
+            if !installation.status.note_replaced() {
+                return;
+            }
             // The signature is checked after the chain: by now our verify callback would have run.
             let event = "the program verifies certificates by itself: its handshakes are not judged";
             installation.log.event(Level::Warning, format_args!("{event}"));
@@ -281,14 +298,18 @@ unsafe fn take_ended(installation: &Installation, functions: &Ssl, ssl: *mut SSL
 unsafe fn is_ended(installation: &Installation, functions: &Ssl, ssl: *mut SSL, session: *mut SSL_SESSION) -> bool {
     // SAFETY: as the caller says.
     unsafe {
-        match &installation.client {
-            Client::On(judge) if may_resume(installation, judge, functions, ssl, session) => {
-                functions.SSL_SESSION_set_max_early_data(session, 0);
-                false
-            }
-            Client::On(_) | Client::Broken(_) => true,
-            Client::Off => false,
+        let judge = match &installation.client {
+            Client::On(judge) => judge,
+            Client::Broken(_) => return true,
+            Client::Off => return false,
+        };
+        let wishes = connection::wishes(functions, ssl, installation.library.connection_index());
+        let Some(mode) = judge.mode(wishes.mode) else { return false };
+        if !may_resume(installation, judge, functions, ssl, mode, session) {
+            return true;
         }
+        functions.SSL_SESSION_set_max_early_data(session, 0);
+        false
     }
 }
 
@@ -301,7 +322,7 @@ mod tests {
 
     #[test]
     fn marks_there_and_back() {
-        let mark = Mark { reason: Reason::Exempt, until: UnixTime(1_800_000_000), identity: [7; 16] };
+        let mark = Mark { reason: Reason::Exempt, code: 12, until: UnixTime(1_800_000_000), identity: [7; 16] };
         let octets = mark.to_octets();
         assert_eq!(Mark::from_octets(&octets), Some(mark));
         for end in 0..octets.len() {
@@ -316,10 +337,11 @@ mod tests {
 
     #[test]
     fn an_identity_is_of_one_server_and_one_policy() {
-        let of = |policy: &str, sni, hosts: &[&'static str]| {
+        let at = |policy: &str, sni, hosts: &[&'static str], port| {
             let references = hosts.iter().map(|host| Reference::parse(host)).collect();
-            identity(policy.as_bytes(), &Identity { references, sni })
+            identity(policy.as_bytes(), &Identity { references, sni }, NonZeroU16::new(port))
         };
+        let of = |policy, sni, hosts: &[&'static str]| at(policy, sni, hosts, 0);
         let all = [
             of("policy", Some("a.example"), &["a.example"]),
             of("policy", Some("b.example"), &["a.example"]),
@@ -327,6 +349,8 @@ mod tests {
             of("policy", None, &["a.example"]),
             of("policy", Some("a.example"), &["a.example", "b.example"]),
             of("other", Some("a.example"), &["a.example"]),
+            at("policy", Some("a.example"), &["a.example"], 443),
+            at("policy", Some("a.example"), &["a.example"], 8443),
         ];
         for (place, identity) in all.iter().enumerate() {
             assert!(!all[..place].contains(identity), "{place}");

@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
+use crate::context;
 use crate::installation::Installation;
+use crate::library::Library;
+use crate::openssl::SSL_CTX;
 
-/// What one installation has seen.
+/// What one installation has seen, or one context of it.
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     judged: AtomicBool,
@@ -42,6 +45,28 @@ pub(crate) enum Seen {
     Replaced,
     /// The configuration or the authority list cannot be used: no handshake can be judged.
     Broken,
+}
+
+/// What there is to say of one context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfContext {
+    /// Nobody attends to it.
+    Nothing,
+    /// This has been seen of it.
+    Seen(Seen),
+    /// Another copy of this code does, of which this one knows nothing.
+    Elsewhere,
+}
+
+impl OfContext {
+    /// The number that `mecai_openssl_context_status` gives.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Nothing => Seen::Nothing.number(),
+            Self::Seen(seen) => seen.number(),
+            Self::Elsewhere => 6,
+        }
+    }
 }
 
 impl Seen {
@@ -86,12 +111,48 @@ pub(crate) fn of_process() -> (Seen, String) {
     served.or_else(hidden).or_else(left_alone).unwrap_or_else(nothing)
 }
 
+/// What is known of one context, and a sentence.
+///
+/// # Safety
+/// `context` is NULL, or a context of some OpenSSL of the process.
+pub(crate) unsafe fn of_context(context: *const SSL_CTX) -> (OfContext, String) {
+    if context.is_null() {
+        return (OfContext::Nothing, "there is no context".to_owned());
+    }
+    // SAFETY: as the caller says.
+    let library = match unsafe { Library::making(context) } {
+        Ok(library) => library,
+        Err(reason) => return (OfContext::Nothing, format!("not attached: {reason}")),
+    };
+    let Some(functions) = library.known_ssl() else {
+        return (OfContext::Nothing, "not attached: its OpenSSL hides its functions".to_owned());
+    };
+    // SAFETY: as the caller says; it is of this OpenSSL.
+    unsafe {
+        match context::placed(library, functions, context) {
+            Some(placed) => {
+                let (seen, sentence) = of(placed.installation, &placed.status);
+                (OfContext::Seen(seen), sentence)
+            }
+            None if context::is_attended_to(functions, context) => {
+                let sentence = "another copy of MECAI in this process attends to this context: ask that one";
+                (OfContext::Elsewhere, sentence.to_owned())
+            }
+            None => (OfContext::Nothing, "not attached".to_owned()),
+        }
+    }
+}
+
 fn of_installation(installation: &Installation) -> (Seen, String) {
-    let status = &installation.status;
+    of(installation, &installation.status)
+}
+
+/// What `status` says, of the whole or of a part of `installation`.
+fn of(installation: &Installation, status: &Status) -> (Seen, String) {
     if let Some(problem) = installation.problem() {
         return (Seen::Broken, problem);
     }
-    let (seen, sentence) = if installation.has_no_ssl() {
+    let (seen, sentence) = if installation.library.has_no_ssl() {
         (
             Seen::Unknown,
             "the OpenSSL that loaded the module hides its TLS functions: nothing can be said of its handshakes",

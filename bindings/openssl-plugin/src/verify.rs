@@ -1,17 +1,19 @@
 //! The verify callback: OpenSSL's own verification of the chain first, then the judgement on the vouchers.
 
 use std::ffi::{c_int, c_void};
+use std::num::NonZeroU16;
 use std::ptr;
 
 use mecai::chain::{Chain, spki};
 use mecai::extension::read_bundles;
 use mecai::failover::Offered;
+use mecai::policy::Mode;
 use mecai::verdict::{Outcome, Verdict};
 use mecai::verify::OwnVerification;
 
 use crate::certificates::Certificates;
 use crate::clock::now;
-use crate::connection::{self, Judged, Received, State};
+use crate::connection::{self, Judged, Peer, Received, State, Wishes};
 use crate::failover::{self, Validated};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
@@ -20,7 +22,7 @@ use crate::openssl::{
     SSL, SSL_RETRY_VERIFY, SSL_VERIFY_NONE, Ssl, X509_STORE_CTX, X509_V_ERR_APPLICATION_VERIFICATION, X509_V_OK,
 };
 use crate::references::{self, Identity};
-use crate::{event, peer, session};
+use crate::{context, event, peer, session};
 
 /// Called by OpenSSL in place of `X509_verify_cert`.
 pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mut c_void) -> c_int {
@@ -28,7 +30,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
         // SAFETY: `context::attach` gave this argument.
         let installation = unsafe { Installation::from_argument(argument) };
         let Some(functions) = installation.ssl() else { return 0 };
-        let crypto = &installation.crypto;
+        let crypto = installation.crypto();
         // SAFETY: OpenSSL passes a store context of its own; its extra data at this index is the connection.
         unsafe {
             // A negative result is an error of the verification itself, and no acceptance.
@@ -42,14 +44,17 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             if own > 0 && verifies_again(functions, ssl) {
                 return own;
             }
-            let received = connection::take_received(functions, ssl, installation.connection_index());
+            let kept = connection::kept(functions, ssl, installation.library.connection_index());
+            let wishes = kept.as_ref().map(|kept| kept.wishes).unwrap_or_default();
+            let received = connection::take_received(kept);
             let error = crypto.X509_STORE_CTX_get_error(store);
             // Many programs' callbacks return 1 and leave the error: they decide afterwards, by the error.
             let is_trusted = own > 0 && error == X509_V_OK;
             let judged = match &installation.client {
                 Client::Off => return own,
                 Client::On(judge) => {
-                    let verification = Verification { installation, judge, functions, ssl, store };
+                    let Some(mode) = judge.mode(wishes.mode) else { return own };
+                    let verification = Verification { installation, judge, functions, ssl, store, mode, wishes };
                     let next = if is_trusted {
                         // Whatever happens from here on, a panic too: without a verdict there is an error.
                         crypto.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
@@ -65,7 +70,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
                         }
                         Next::Again => {
                             let asked = State::Asked(received);
-                            connection::set(functions, ssl, installation.connection_index(), asked);
+                            connection::set(functions, ssl, installation.library.connection_index(), asked);
                             return 1;
                         }
                     }
@@ -80,15 +85,15 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
                     judged
                 }
             };
-            installation.status.note_judged();
+            note_judged(installation, functions, ssl);
             let is_refused = judged.verdict.outcome() == Outcome::Refused;
             if is_refused {
-                installation.errors.raise(crypto, judged.verdict.code(), &judged.verdict.to_string());
+                installation.library.raise(&judged.verdict);
             } else {
                 crypto.X509_STORE_CTX_set_error(store, X509_V_OK);
             }
             // Kept for whoever asks; it decides nothing any more.
-            connection::set(functions, ssl, installation.connection_index(), State::Verified(Some(judged)));
+            connection::set(functions, ssl, installation.library.connection_index(), State::Verified(Some(judged)));
             c_int::from(!is_refused)
         }
     })
@@ -112,12 +117,25 @@ pub(crate) unsafe fn refuse_broken(
         if functions.SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE {
             return None;
         }
-        let meant = references::of_connection(&installation.crypto, functions, ssl);
-        let refused = Judged { verdict: judge.refuse_broken(&meant, error)?, name: meant.title(), at: now() };
+        let mode = judge.mode(connection::wishes(functions, ssl, installation.library.connection_index()).mode)?;
+        let meant = references::of_connection(installation.crypto(), functions, ssl);
+        let refused = Judged { verdict: judge.refuse_broken(mode, &meant, error)?, name: meant.title(), at: now() };
         event::verdict(&installation.log, &refused.name, &refused.verdict, refused.at);
-        installation.status.note_judged();
-        installation.errors.raise(&installation.crypto, refused.verdict.code(), &refused.verdict.to_string());
+        note_judged(installation, functions, ssl);
+        installation.library.raise(&refused.verdict);
         Some(refused)
+    }
+}
+
+/// Notes that a handshake was judged, for the process and for the connection's context.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+unsafe fn note_judged(installation: &Installation, functions: &Ssl, ssl: *const SSL) {
+    installation.status.note_judged();
+    // SAFETY: as the caller says.
+    if let Some(placed) = unsafe { context::placed_for(installation.library, functions, ssl) } {
+        placed.status.note_judged();
     }
 }
 
@@ -151,6 +169,8 @@ struct Verification<'a> {
     functions: &'a Ssl,
     ssl: *mut SSL,
     store: *mut X509_STORE_CTX,
+    mode: Mode,
+    wishes: Wishes,
 }
 
 impl Verification<'_> {
@@ -159,10 +179,11 @@ impl Verification<'_> {
     /// # Safety
     /// As the type says, for this and the others.
     unsafe fn judge(&self, received: &Received) -> Next {
-        let Self { installation, judge, functions, ssl, store } = *self;
+        let Self { installation, judge, functions, ssl, store, .. } = *self;
         // SAFETY: as the caller says; chains and parameters stay for the callback.
         unsafe {
-            let verified = Certificates::of(&installation.crypto, installation.crypto.X509_STORE_CTX_get0_chain(store));
+            let verified =
+                Certificates::of(installation.crypto(), installation.crypto().X509_STORE_CTX_get0_chain(store));
             let chain = Chain::from_der(verified.unwrap_or_default().iter());
             let own = match &chain {
                 _ if functions.SSL_get0_dane_authority(ssl, ptr::null_mut(), ptr::null_mut()) >= 0 => {
@@ -171,7 +192,7 @@ impl Verification<'_> {
                 Ok(chain) => OwnVerification::Accepted(chain),
                 Err(error) => OwnVerification::Unreadable(*error),
             };
-            let meant = references::of_verification(&installation.crypto, functions, ssl, store);
+            let meant = references::of_verification(installation.crypto(), functions, ssl, store);
             let shown = self.shown(own, &meant, received);
             let verdict = judge.judge(&installation.log, &shown);
             let Some((verdict, served)) = self.fail_over(&shown, verdict, received) else { return Next::Again };
@@ -185,14 +206,14 @@ impl Verification<'_> {
     /// # Safety
     /// As for [`Self::judge`].
     unsafe fn rescue(&self, received: &Received, own: c_int, error: c_int) -> Next {
-        let Self { installation, judge, functions, ssl, store } = *self;
+        let Self { installation, judge, functions, ssl, store, .. } = *self;
         // SAFETY: as the caller says.
         unsafe {
-            let depth = installation.crypto.X509_STORE_CTX_get_error_depth(store);
+            let depth = installation.crypto().X509_STORE_CTX_get_error_depth(store);
             if received.alternate.is_none() || !failover::lacks_trusted_root(error, depth) {
                 return Next::Own;
             }
-            let meant = references::of_verification(&installation.crypto, functions, ssl, store);
+            let meant = references::of_verification(installation.crypto(), functions, ssl, store);
             let shown = self.shown(OwnVerification::NoTrustedRoot, &meant, received);
             let verdict = judge.judge(&installation.log, &shown);
             let Some((verdict, served)) = self.fail_over(&shown, verdict, received) else { return Next::Again };
@@ -217,8 +238,8 @@ impl Verification<'_> {
         verdict: Verdict,
         received: &Received,
     ) -> Option<(Verdict, Option<Certificates>)> {
-        let Self { installation, judge, functions, ssl, store } = *self;
-        let crypto = &installation.crypto;
+        let Self { installation, judge, functions, ssl, store, .. } = *self;
+        let crypto = installation.crypto();
         let Some(answer) = &received.alternate else { return Some((verdict, None)) };
         // SAFETY: as the caller says.
         unsafe {
@@ -260,7 +281,7 @@ impl Verification<'_> {
     /// # Safety
     /// As for [`Self::judge`].
     unsafe fn served(&self) -> Certificates {
-        let crypto = &self.installation.crypto;
+        let crypto = self.installation.crypto();
         // SAFETY: as the caller says.
         unsafe { Certificates::of(crypto, crypto.X509_STORE_CTX_get0_untrusted(self.store)).unwrap_or_default() }
     }
@@ -271,11 +292,11 @@ impl Verification<'_> {
     /// # Safety
     /// As for [`Self::judge`].
     unsafe fn conclude(&self, shown: &Shown<'_>, verdict: Verdict, served: Option<Certificates>) -> Judged {
-        let Self { installation, judge, functions, ssl, store } = *self;
+        let Self { installation, judge, functions, ssl, store, .. } = *self;
         // What `shown` says of the name is gone where the alternate has taken its place: OpenSSL tells it anew.
         let anew = || {
             // SAFETY: as the caller says.
-            unsafe { references::of_verification(&installation.crypto, functions, ssl, store) }
+            unsafe { references::of_verification(installation.crypto(), functions, ssl, store) }
         };
         let anew = served.is_some().then(anew);
         let shown = &Shown { meant: anew.as_ref().unwrap_or(shown.meant), ..*shown };
@@ -287,7 +308,7 @@ impl Verification<'_> {
             if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
                 judge.keep(&installation.log, shown, &verdict, || served.unwrap_or_else(|| self.served()));
             }
-            session::mark(installation, judge, functions, ssl, &verdict);
+            session::mark(installation, judge, functions, ssl, self.mode, &verdict);
         }
         Judged { verdict, name, at: shown.now }
     }
@@ -300,7 +321,7 @@ impl Verification<'_> {
         // SAFETY: as the caller says.
         unsafe {
             if self.is_overruled(own) {
-                let crypto = &self.installation.crypto;
+                let crypto = self.installation.crypto();
                 let meant = references::of_verification(crypto, self.functions, self.ssl, self.store);
                 event::overruled(&self.installation.log, meant.name(), error);
             }
@@ -319,9 +340,15 @@ impl Verification<'_> {
     /// # Safety
     /// As for [`Self::judge`].
     unsafe fn shown<'s>(&self, own: OwnVerification<'s>, meant: &'s Identity<'s>, received: &'s Received) -> Shown<'s> {
-        let is_compared = self.judge.compares_addresses();
-        // SAFETY: as the caller says.
-        let peer = if is_compared { unsafe { peer::address(self.functions, self.ssl) } } else { None };
-        Shown { own, meant, peer, answer: received.vouchers.as_deref(), now: now() }
+        let Self { mode, wishes, .. } = *self;
+        let peer = match wishes.peer {
+            _ if !self.judge.compares_addresses() => None,
+            // SAFETY: as the caller says.
+            Peer::OfSocket => unsafe { peer::address(self.functions, self.ssl) },
+            Peer::Unknown => None,
+            Peer::At(address) => Some(address),
+        };
+        let port = wishes.port.map(NonZeroU16::get);
+        Shown { own, mode, meant, peer, port, answer: received.vouchers.as_deref(), now: now() }
     }
 }

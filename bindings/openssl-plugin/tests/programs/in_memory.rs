@@ -30,7 +30,8 @@ pub(crate) struct InMemory {
     pub(crate) module: PathBuf,
     /// Memory that is lost is an error to whoever watches.
     pub(crate) counts_leaks: bool,
-    config: String,
+    /// What OpenSSL reads.
+    pub(crate) config: String,
     watched: Watched,
 }
 
@@ -48,6 +49,11 @@ impl InMemory {
         let new = Self { world, site, module, counts_leaks: true, config, watched };
         new.write_vouchers(&Vouched::for_site(&new.site));
         new
+    }
+
+    /// The same for programs that ask for the module themselves.
+    pub(crate) fn without_config(watched: Watched) -> Self {
+        Self { config: "/dev/null".to_owned(), ..Self::new(watched) }
     }
 
     /// Puts vouchers into the server's store.

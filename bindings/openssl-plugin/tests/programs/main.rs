@@ -1,6 +1,7 @@
 //! The module in stock programs: every test runs real ones against each other.
 #![allow(clippy::unwrap_used)]
 
+mod attached;
 mod attacks;
 mod bundles;
 mod client;

@@ -17,8 +17,15 @@ fn exports_the_entries_and_nothing_else() {
         "OPENSSL_finish",
         "OPENSSL_init",
         "OSSL_provider_init",
+        "mecai_openssl_attach",
+        "mecai_openssl_code_str",
+        "mecai_openssl_context_status",
+        "mecai_openssl_result_str",
+        "mecai_openssl_set_mode",
+        "mecai_openssl_set_peer",
         "mecai_openssl_status",
         "mecai_openssl_verdict",
+        "mecai_openssl_verdict_code",
         "mecai_openssl_version",
     ];
     assert_eq!(names, entries.into());
