@@ -31,7 +31,7 @@ pub const MECAI_OPENSSL_ERR_HIDDEN: u32 = 30;
 pub const MECAI_OPENSSL_ERR_TOO_MANY: u32 = 31;
 /// OpenSSL refused: it has no memory, or the context has an extension of MECAI already, by a serverinfo file.
 pub const MECAI_OPENSSL_ERR_OPENSSL: u32 = 32;
-/// The context has MECAI already, by an earlier call or by openssl.cnf.
+/// The context has MECAI already, by an earlier call, by openssl.cnf, or by a serverinfo file.
 pub const MECAI_OPENSSL_ERR_ALREADY_ATTACHED: u32 = 40;
 /// The connection's context has no MECAI.
 pub const MECAI_OPENSSL_ERR_NOT_ATTACHED: u32 = 41;
@@ -212,7 +212,7 @@ pub extern "C" fn mecai_openssl_code_str(code: u32) -> *const c_char {
 
 /// What has been seen of a context: 0 it has no MECAI, 1 it is attached, 2 it has judged a handshake, 3 a program replaced
 /// its verify callback: a handshake went on without being judged, 4 its settings or the authority list cannot be used: its
-/// clients refuse, 6 another copy of MECAI in this process attends to it: ask that one. (5 is of mecai_openssl_status
+/// clients refuse, 6 another copy of MECAI in this process attends to it, or a serverinfo file. (5 is of mecai_openssl_status
 /// alone.) Contexts that openssl.cnf has attended to are told of, too.
 ///
 /// A sentence that says more is written to `sentence` as by mecai_openssl_status. Any thread may ask, while nobody frees
@@ -333,7 +333,9 @@ fn result(number: u32) -> &'static CStr {
         MECAI_OPENSSL_ERR_OPENSSL => {
             c"OpenSSL refused: it has no memory, or the context has an extension of MECAI already"
         }
-        MECAI_OPENSSL_ERR_ALREADY_ATTACHED => c"the context has MECAI already, by an earlier call or by openssl.cnf",
+        MECAI_OPENSSL_ERR_ALREADY_ATTACHED => {
+            c"the context has MECAI already, by an earlier call, by openssl.cnf, or by a serverinfo file"
+        }
         MECAI_OPENSSL_ERR_NOT_ATTACHED => c"the connection's context has no MECAI",
         MECAI_OPENSSL_ERR_TOO_LATE => c"the handshake has begun: this has to be said before",
         MECAI_OPENSSL_ERR_NO_CLIENT => c"the connection's context judges nobody",

@@ -78,11 +78,13 @@ pub(crate) unsafe fn attach(context: *mut SSL_CTX, settings: &[&CStr]) -> Result
             return Err(Refusal::AlreadyAttached("by openssl.cnf, or by an earlier call"));
         }
         if context::is_attended_to(functions, context) {
-            return Err(Refusal::AlreadyAttached(
-                "by another copy of MECAI in this process, which openssl.cnf may load",
-            ));
+            return Err(Refusal::AlreadyAttached(context::ELSEWHERE));
         }
-        let installation = library.attached.get_or_make(&section, || install(library, &section))?;
+        let make = || {
+            let installation = install(library, &section)?;
+            check_use(&installation, functions, context).map(|()| installation)
+        };
+        let installation = library.attached.get_or_make(&section, make)?;
         if let Some(problem) = installation.problem() {
             return Err(Refusal::File(problem));
         }

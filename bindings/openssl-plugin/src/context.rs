@@ -24,6 +24,9 @@ pub(crate) struct Placed {
     pub(crate) status: Status,
 }
 
+/// Who attends to a context that has the extension, and nothing that is kept here.
+pub(crate) const ELSEWHERE: &str = "by another copy of MECAI in this process, or by a serverinfo file";
+
 /// OpenSSL would not have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotPut {
@@ -77,7 +80,7 @@ pub(crate) unsafe extern "C" fn free(
     });
 }
 
-/// Whether some mecai has put its callbacks into a context, this one or another in the process.
+/// Whether somebody attends to a context: some mecai, this one or another in the process, or a serverinfo file.
 ///
 /// # Safety
 /// `context` is a context of the OpenSSL that `functions` are of.

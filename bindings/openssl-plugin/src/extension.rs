@@ -123,6 +123,10 @@ pub(crate) unsafe extern "C" fn parse(
         // SAFETY: OpenSSL passes a connection of its own.
         unsafe {
             let Client::On(judge) = &installation.client else { return Err(SSL_AD_UNSUPPORTED_EXTENSION) };
+            if judge.mode(connection::wishes(functions, ssl, index).mode).is_none() {
+                // As without the module.
+                return Ok(());
+            }
             let asked_for = match u16::try_from(number) {
                 _ if functions.SSL_is_server(ssl) != 0 => None,
                 Ok(VOUCHERS) => Some(Part::Vouchers),

@@ -144,7 +144,11 @@ impl Library {
                 None => Self::of(object, Crypto::of(object).map_err(unusable)?)?,
             };
             library.ssl().map_err(unusable)?;
-            return Ok(library);
+            // SAFETY: as the caller says.
+            if library.tls().is_some_and(|tls| unsafe { tls.made(context) }) {
+                return Ok(library);
+            }
+            found = Err(NoLibrary::NotFound(format!("{} is not the libssl over its libcrypto", tls.title())));
         }
         found
     }

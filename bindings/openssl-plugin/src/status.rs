@@ -54,7 +54,7 @@ pub(crate) enum OfContext {
     Nothing,
     /// This has been seen of it.
     Seen(Seen),
-    /// Another copy of this code does, of which this one knows nothing.
+    /// Something does of which nothing is known here.
     Elsewhere,
 }
 
@@ -132,11 +132,15 @@ pub(crate) unsafe fn of_context(context: *const SSL_CTX) -> (OfContext, String) 
         match context::placed(library, functions, context) {
             Some(placed) => {
                 let (seen, sentence) = of(placed.installation, &placed.status);
+                let sentence = match seen {
+                    Seen::Installed => "attached: no handshake of this context has been judged yet".to_owned(),
+                    Seen::Working => "attached: a handshake of this context has been judged".to_owned(),
+                    _ => sentence,
+                };
                 (OfContext::Seen(seen), sentence)
             }
             None if context::is_attended_to(functions, context) => {
-                let sentence = "another copy of MECAI in this process attends to this context: ask that one";
-                (OfContext::Elsewhere, sentence.to_owned())
+                (OfContext::Elsewhere, format!("this context is attended to {}", context::ELSEWHERE))
             }
             None => (OfContext::Nothing, "not attached".to_owned()),
         }

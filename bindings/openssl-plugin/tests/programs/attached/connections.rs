@@ -137,6 +137,38 @@ fn a_copy_of_a_connection_has_the_same_wishes() {
 }
 
 #[test]
+fn a_server_shows_nothing_where_it_is_told_so() {
+    let attached = Attached::new();
+    for version in ["1.2", "1.3"] {
+        let lines = attached.run(&[&attached.both(&[]), &words(&format!("version {version} shake hide shake shake"))]);
+        let outcomes: Vec<_> = lines[2..].iter().map(|line| outcome(line)).collect();
+        assert_eq!(outcomes, [("connected", "0x4d01"), ("failed", "0x1"), ("connected", "0x4d01")], "{lines:?}");
+    }
+}
+
+/// Not even a request leaves, though the context's clients judge.
+#[test]
+fn a_connection_that_is_off_asks_what_openssl_alone_would_ask() {
+    let attached = Attached::new();
+    for version in ["1.2", "1.3"] {
+        let client = attached.client(&["disclose", "candidates", "state", &attached.in_memory.world.path("state")]);
+        let script = words(&format!("asks version {version} shake mode 1 shake"));
+        let plain = attached.run(&[&script])[0].clone();
+        let lines = attached.run(&[&client, &attached.server(), &script]);
+        let (asked, none) = plain.split_once(", of ").unwrap();
+        let none: u32 = none.parse().unwrap();
+        assert_eq!(asked, "asks");
+        assert_eq!(lines[2], format!("asks ff4d ff4e ff50, of {}", none + 3));
+        assert_eq!(lines[4], plain);
+        assert_eq!(
+            [outcome(&lines[3]), outcome(&lines[5])],
+            [("connected", "0x4d01"), ("connected", "0x0")],
+            "{lines:?}"
+        );
+    }
+}
+
+#[test]
 fn what_comes_after_the_handshake_comes_too_late() {
     let attached = Attached::new();
     let lines = attached.run(&[&attached.both(&[]), &words("again")]);

@@ -28,16 +28,15 @@ fn vouched_and_unvouched(watched: Watched) {
             &attached.server(),
             &words("shake status"),
         ]);
-        let working = "the module has judged a handshake";
         expect(
             &lines,
             &[
                 "client 0 attached",
                 "server 0 attached",
                 ACCEPTED,
-                &format!("client 2 {working}"),
-                "server 1 ",
-                &format!("process 2 {working}"),
+                "client 2 attached: a handshake of this context has been judged",
+                "server 1 attached: no handshake of this context has been judged yet",
+                "process 2 the module has judged a handshake",
                 "client 0 attached",
                 REFUSED,
                 "client 2 ",
@@ -175,7 +174,47 @@ fn a_server_may_turn_to_another_context() {
     }
 }
 
-/// A context that has answers of its own, from a serverinfo file, is left alone.
+/// A server that has answers of its own, from a serverinfo file, stays as it is; or, where OpenSSL has taken a part, is of
+/// no more use.
+#[test]
+fn a_context_with_a_serverinfo_file_is_no_more_attached() {
+    let attached = Attached::new();
+    let (world, site) = (&attached.in_memory.world, &attached.in_memory.site);
+    let answer = crate::world::answer(&[world.bundle(&Vouched::for_site(site))]);
+    let vouchers = world.serverinfo("vouchers.pem", &answer);
+    let lines = attached.run(&[
+        &attached.client(&[]),
+        &words(&format!("serverinfo {vouchers}")),
+        &attached.server(),
+        &words("shake status"),
+    ]);
+    let refused = "server 40 MECAI is already attached to this context: by another copy of MECAI in this process, or by a \
+                   serverinfo file";
+    let status =
+        "server 6 this context is attended to by another copy of MECAI in this process, or by a serverinfo file";
+    expect(&lines, &["client 0 ", refused, ACCEPTED, "client 2 ", status, "process 2 "]);
+    let alternate = world.serverinfo_of("alternate.pem", &[(mecai::extension::ALTERNATE, &answer)]);
+    let lines = attached.run(&[&words(&format!("serverinfo {alternate}")), &attached.server()]);
+    expect(&lines, &["server 32 OpenSSL refused a part: free this context"]);
+}
+
+/// The module of openssl.cnf and the library that a program links may be two files, of which neither knows the other.
+#[test]
+fn another_copy_in_the_process_is_noticed() {
+    let mut attached = Attached::new();
+    let world = &attached.in_memory.world;
+    let copy = world.path("copy.so");
+    std::fs::copy(&attached.in_memory.module, &copy).unwrap();
+    let config = world.write_config("copy", &[]);
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace(attached.in_memory.module.to_str().unwrap(), &copy)).unwrap();
+    attached.in_memory.config = config;
+    let lines = attached.run(&[&attached.client(&[]), &words("shake status")]);
+    let already = "client 40 MECAI is already attached to this context: by another copy of MECAI in this process";
+    let elsewhere = "client 6 this context is attended to by another copy of MECAI in this process";
+    expect(&lines, &[already, "failed 0x0 ", elsewhere, "server 6 ", "process 0 "]);
+}
+
 #[test]
 fn the_log_and_the_state_are_the_modules() {
     let attached = Attached::new();

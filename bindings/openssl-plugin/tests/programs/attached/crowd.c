@@ -1,9 +1,10 @@
 /* Many contexts, attached by many threads at once with equal settings, every second with a handshake; then ALONE of
-   them by one thread, twice. Prints how many octets of the heap the last of them left behind.
+   them by one thread, twice, and some more in a child. Prints how many octets of the heap the last of them left behind.
    usage: crowd CONTEXTS THREADS ALONE LIST KEYS STORE ROOT CERTIFICATE KEY */
 #include "attached.h"
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/wait.h>
 
 static struct files files;
 static const char *list, *keys, *store;
@@ -52,5 +53,14 @@ int main(int argc, char **argv) {
     long before = (long)mallinfo2().uordblks;
     run(alone, 1);
     printf("grew %ld octets\n", (long)mallinfo2().uordblks - before);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        must_end();
+        run(16, 4);
+        exit(0);
+    }
+    int status = -1;
+    if (waitpid(child, &status, 0) != child || status != 0) fail("the child ended badly");
     return 0;
 }

@@ -4,6 +4,7 @@ mod calls;
 mod connections;
 mod contexts;
 mod crowd;
+mod linked;
 mod settings;
 
 use crate::in_memory::{InMemory, Watched};

@@ -7,8 +7,11 @@
      name NAME             that the client sends                resume                offers the last session next
      own                   puts the program's own verify callback in place
      shake                 a handshake in memory                connect ADDRESS       one with whoever listens there
+     hide                  the next connection's server shows nothing
      dup                   the next connection is a copy made by SSL_dup
      again                 asks for a mode after a handshake
+     serverinfo FILE       gives the server's context answers of its own
+     asks                  has the server tell what extensions the ClientHellos have
      status                of both contexts and of the process */
 #include "attached.h"
 #include <arpa/inet.h>
@@ -22,7 +25,7 @@ static const char *name = HOST;
 
 /* What the next connection is told. */
 static struct {
-    int has_mode, has_peer, resumes, is_copy;
+    int has_mode, has_peer, resumes, is_copy, hides;
     uint32_t mode;
     uint8_t address[16];
     size_t length;
@@ -46,6 +49,21 @@ static int turn_to_other(SSL *ssl, int *alert, void *argument) {
     (void)argument;
     SSL_set_SSL_CTX(ssl, other);
     return SSL_TLSEXT_ERR_OK;
+}
+
+static int tell_hello(SSL *ssl, int *alert, void *argument) {
+    (void)alert;
+    (void)argument;
+    const unsigned char *octets;
+    size_t length;
+    int *numbers;
+    printf("asks");
+    for (unsigned number = 0xFF4D; number <= 0xFF50; number++)
+        if (SSL_client_hello_get0_ext(ssl, number, &octets, &length)) printf(" %x", number);
+    if (SSL_client_hello_get1_extensions_present(ssl, &numbers, &length) != 1) fail("no extensions");
+    OPENSSL_free(numbers);
+    printf(", of %zu\n", length);
+    return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 static void forget(void) {
@@ -106,6 +124,7 @@ static void shake(int asks_again) {
         SSL_set1_host(copy, HOST);
         SSL_set_tlsext_host_name(copy, name);
     }
+    if (next.hides && mecai_openssl_set_mode(pair.server, 1) != 0) fail("no mode");
     int done = pair_handshake(pair);
     tell(done, pair.client);
     if (asks_again) printf("late %u %u\n", mecai_openssl_set_mode(pair.client, 1), mecai_openssl_set_peer(pair.client, NULL, 0, 1));
@@ -156,6 +175,7 @@ int main(int argc, char **argv) {
         else if (strcmp(*at, "own") == 0) SSL_CTX_set_cert_verify_callback(contexts.client, own, NULL);
         else if (strcmp(*at, "resume") == 0) next.resumes = 1;
         else if (strcmp(*at, "dup") == 0) next.is_copy = 1;
+        else if (strcmp(*at, "hide") == 0) next.hides = 1;
         else if (strcmp(*at, "mode") == 0) {
             next.has_mode = 1;
             next.mode = (uint32_t)atoi(*++at);
@@ -169,7 +189,11 @@ int main(int argc, char **argv) {
         } else if (strcmp(*at, "shake") == 0) shake(0);
         else if (strcmp(*at, "again") == 0) shake(1);
         else if (strcmp(*at, "connect") == 0) connect_to(*++at);
+        else if (strcmp(*at, "asks") == 0) SSL_CTX_set_client_hello_cb(contexts.server, tell_hello, NULL);
         else if (strcmp(*at, "status") == 0) status();
+        else if (strcmp(*at, "serverinfo") == 0) {
+            if (SSL_CTX_use_serverinfo_file(contexts.server, *++at) != 1) fail("no serverinfo");
+        }
         else return 3;
     }
     SSL_SESSION_free(session);
