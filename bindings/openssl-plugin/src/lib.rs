@@ -8,6 +8,7 @@
 //!
 //! A client that cannot judge refuses; a server that cannot answer serves without vouchers.
 
+pub mod abi;
 pub mod api;
 
 mod answers;
