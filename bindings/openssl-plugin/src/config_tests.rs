@@ -149,7 +149,7 @@ fn a_role_needs_its_files() {
 
 #[test]
 fn the_snippet_that_is_installed_observes_once_it_has_keys() {
-    let text = include_str!("../../../packaging/openssl.cnf.in").replace("@PREFIX@", "/usr/local");
+    let text = include_str!("../../../packaging/openssl.cnf.in").replace("@LIBDIR@", "/usr/local/lib");
     let (_, section) = text.split_once("[mecai_section]\n").unwrap();
     let lines = section.lines().filter(|line| !line.starts_with('#'));
     let mut lines: Vec<(&str, &str)> =
