@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 shared=$(packaging/link.sh "$name" "$profile")
 built=$(dirname "$shared")
 real=$(basename "$shared")
-version=$(sed -n 's/^version = "\([0-9.]*\)"$/\1/p' Cargo.toml)
+version=$(sed -n '/^\[workspace\.package\]/,/^$/s/^version = "\([0-9.]*\)"$/\1/p' Cargo.toml)
 pc=$(echo "$name" | tr _ -).pc
 # A tree that is moved as a whole stays right: pkg-config --define-prefix.
 # shellcheck disable=SC2016

@@ -72,7 +72,7 @@ library() {
     name=$1
     node=$(echo "$name" | tr '[:lower:]' '[:upper:]')
     abi=$(sed -n "s/^pub const ${node}_ABI_VERSION: u32 = \([0-9]*\);/\1/p" "$2")
-    version=$(sed -n 's/^version = "[0-9]*\.\([0-9]*\.[0-9]*\)"$/\1/p' Cargo.toml)
+    version=$(sed -n '/^\[workspace\.package\]/,/^$/s/^version = "[0-9]*\.\([0-9.]*\)"$/\1/p' Cargo.toml)
     shift 2
     real=lib$name.so.${abi:?the ABI has no number}.${version:?the release has no version}
 
