@@ -42,6 +42,7 @@ lint() { cargo clippy --workspace --all-targets --locked -- --deny warnings; }
 core() { cargo test --locked --no-fail-fast --package mecai; }
 vectors() { tests/vectors/run.sh; }
 module() { cargo test --locked --no-fail-fast --package mecai-openssl; }
+capi() { tests/libraries/run.sh; }
 services() { cargo test --locked --no-fail-fast --package mecai-services; }
 tree() { tests/tree.sh; }
 
@@ -78,7 +79,7 @@ openssl-3.5() { on_openssl 3.5 --skip encrypted_client_hello; }
 openssl-4.0() { on_openssl 4.0; }
 
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module services)
+[ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module capi services)
 [ "${stages[*]}" != long ] || stages=(models memory nginx renewal off demo openssl-1.1.1 openssl-3.5 openssl-4.0)
 for one in "${stages[@]}"; do stage "$one" "$one"; done
 

@@ -65,6 +65,9 @@ rule 'a configuration key without its row in its guide' \
     "$(undocumented docs/module.md bindings/openssl-plugin/src/config.rs
     undocumented docs/authority.md services/src/authority/config.rs
     undocumented docs/agent.md services/src/agent/config.rs)"
+rule 'a function, type or constant that a guide of the C API names and no header has' \
+    "$(git grep -hoE '`(mecai_[a-z0-9_]+|MECAI_[A-Z0-9_]+)(\(\))?`' -- 'docs/c-*.md' | tr -d '`()' | sort -u |
+        while read -r name; do grep -qw "$name" include/mecai.h include/mecai_openssl.h || echo "$name"; done)"
 rule 'a test that docs/security.md names and that is not there' \
     "$(grep -oE '`[a-z]+(_[a-z]+){4,}`' docs/security.md | tr -d '\`' |
         while read -r test; do git grep -qE "fn $test\(" -- '*.rs' || echo "$test"; done)"
