@@ -19,24 +19,181 @@
  */
 #define MECAI_OPENSSL_ABI_VERSION 0
 
+/**
+ * The call did what it was asked for. It says nothing about any server.
+ */
+#define MECAI_OPENSSL_OK 0
+
+/**
+ * A pointer that must not be NULL is.
+ */
+#define MECAI_OPENSSL_ERR_NULL 10
+
+/**
+ * A number or a length is out of its range.
+ */
+#define MECAI_OPENSSL_ERR_ARGUMENT 11
+
+/**
+ * A key or a value is unknown, wrong, missing, or given twice. The sentence names the key.
+ */
+#define MECAI_OPENSSL_ERR_SETTINGS 20
+
+/**
+ * The file or directory that a key names cannot be used. The sentence names the key.
+ */
+#define MECAI_OPENSSL_ERR_FILE 21
+
+/**
+ * The OpenSSL that made the context cannot be found, or hides functions that are needed.
+ */
+#define MECAI_OPENSSL_ERR_HIDDEN 30
+
+/**
+ * The process has more OpenSSLs than MECAI serves.
+ */
+#define MECAI_OPENSSL_ERR_TOO_MANY 31
+
+/**
+ * OpenSSL refused: it has no memory, or the context has an extension of MECAI already, by a serverinfo file.
+ */
+#define MECAI_OPENSSL_ERR_OPENSSL 32
+
+/**
+ * The context has MECAI already, by an earlier call, by openssl.cnf, or by a serverinfo file.
+ */
+#define MECAI_OPENSSL_ERR_ALREADY_ATTACHED 40
+
+/**
+ * The connection's context has no MECAI.
+ */
+#define MECAI_OPENSSL_ERR_NOT_ATTACHED 41
+
+/**
+ * The handshake has begun.
+ */
+#define MECAI_OPENSSL_ERR_TOO_LATE 42
+
+/**
+ * The connection's context judges nobody: it has no authority list, or its settings could not be read.
+ */
+#define MECAI_OPENSSL_ERR_NO_CLIENT 43
+
+/**
+ * A defect of MECAI itself. Free the context or connection; use it for nothing else.
+ */
+#define MECAI_OPENSSL_ERR_PANIC 90
+
+/**
+ * The mode that the connection's context has.
+ */
+#define MECAI_OPENSSL_MODE_OF_CONTEXT 0
+
+/**
+ * Nothing is asked, judged or recorded, and a server shows no vouchers.
+ */
+#define MECAI_OPENSSL_MODE_OFF 1
+
+/**
+ * A server without enough vouchers is let through, and logged.
+ */
+#define MECAI_OPENSSL_MODE_OBSERVE 2
+
+/**
+ * A server without enough vouchers is let through unless it has promised to show them.
+ */
+#define MECAI_OPENSSL_MODE_OPPORTUNISTIC 3
+
+/**
+ * A server without enough vouchers is refused.
+ */
+#define MECAI_OPENSSL_MODE_REQUIRE 4
+
+/**
+ * The handshake was not judged.
+ */
+#define MECAI_OPENSSL_NOT_JUDGED 0
+
+/**
+ * It was refused.
+ */
+#define MECAI_OPENSSL_REFUSED 1
+
+/**
+ * It was let through without enough vouchers.
+ */
+#define MECAI_OPENSSL_UNVOUCHED 2
+
+/**
+ * It needed no vouchers.
+ */
+#define MECAI_OPENSSL_EXEMPT 3
+
+/**
+ * Enough operators have vouched.
+ */
+#define MECAI_OPENSSL_ACCEPTED 19713
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
 /**
- * What has been seen of the module in this process: 0 it is not installed, 1 it is installed, 2 it has judged a
- * handshake, 3 a program replaced its verify callback: a handshake went on without being judged, 4 its configuration
- * or the authority list cannot be used, 5 nothing can be known. Any thread may ask.
+ * Puts MECAI into a context, as openssl.cnf would, without openssl.cnf: its clients ask for vouchers and judge them, its
+ * servers show theirs.
  *
- * A sentence that says more, which key is wrong, is written to `sentence`, which has room for `size` octets, with a NUL
- * at its end; what does not fit is cut off. NULL for no sentence.
+ * `settings` are `count` strings, key and value in turn: the keys of docs/module.md but for `path` and `except`, each at
+ * most once. `mode` is `require` unless it is given. The strings are read during the call alone.
+ *
+ * Call it once per context, before the first SSL_new of it, and while the program still may read the files that the keys
+ * name: before it changes its user or its root directory. Contexts with equal settings share what is read; this stays for
+ * as long as the process lives, so do not make up new settings without end. The context is freed as ever.
+ *
+ * Gives 0 (MECAI_OPENSSL_OK), or an error MECAI_OPENSSL_ERR_… after which the context is as it was (or, where the sentence
+ * says so, is to be freed). On either, a sentence is written to `sentence`, which has room for `size` octets, with a NUL at
+ * its end; what does not fit is cut off. NULL for no sentence.
+ *
+ * Any number of threads may call this at once, each with a context that no other uses meanwhile.
  */
-uint32_t mecai_openssl_status(char *sentence, size_t size);
+uint32_t mecai_openssl_attach(SSL_CTX *context,
+                              const char *const *settings,
+                              size_t count,
+                              char *sentence,
+                              size_t size);
+
+/**
+ * Has one connection judged in another mode than its context's: MECAI_OPENSSL_MODE_…, stricter or laxer;
+ * MECAI_OPENSSL_MODE_OF_CONTEXT takes that back. A session that was judged in another mode is not resumed. It holds for
+ * every handshake of this SSL from now on, and for those of SSL_dup. On a server only MECAI_OPENSSL_MODE_OFF changes
+ * anything: no vouchers are shown.
+ *
+ * To be called before the handshake, by the thread that uses the connection; contexts that openssl.cnf has attended to
+ * have it, too. Gives 0 or an error, after which the mode is as it was.
+ */
+uint32_t mecai_openssl_set_mode(SSL *ssl, uint32_t mode);
+
+/**
+ * Says where the server of one connection is, and which port is meant.
+ *
+ * `address` has `length` octets in network order: 4, 16, or none (NULL, 0) where the socket is to be asked, as without
+ * this call. 0.0.0.0 or :: says that the address is unknown, whatever the socket says: behind a proxy. `port` is the port
+ * that is meant, from the URL and not from the socket, in the host's order; vouchers must then be for it (`wrong_port`
+ * otherwise). 0 states none, and then none is compared. A session that was judged for another port is not resumed. It
+ * holds for every handshake of this SSL from now on, and for those of SSL_dup; each call says all of it anew.
+ *
+ * To be called before the handshake, by the thread that uses the connection. The octets are read during the call alone.
+ * Gives 0 or an error, after which everything is as it was.
+ */
+uint32_t mecai_openssl_set_peer(SSL *ssl,
+                                const uint8_t *address,
+                                size_t length,
+                                uint16_t port);
 
 /**
  * What became of the last handshake of a connection: 0 it was not judged, 1 it was refused, 2 it was let through without
  * enough vouchers, 3 it was exempt, 0x4D01 it was accepted. A resumed session has the outcome of the handshake that it
- * is of. To be asked by the thread that uses the connection.
+ * is of. To be asked by the thread that uses the connection. It speaks of the certificate; whether the handshake ended
+ * well, OpenSSL says.
  *
  * A sentence with the code and the values compared is written to `sentence` as by mecai_openssl_status.
  */
@@ -45,7 +202,49 @@ uint32_t mecai_openssl_verdict(SSL *ssl,
                                size_t size);
 
 /**
- * The version of the module, a static string that ends with a NUL.
+ * The code of the same verdict, a number of docs/spec.md, section 13: 0x4D01 where it was accepted, why not otherwise; 0
+ * where nothing was judged. Numbers never change. To be asked by the thread that uses the connection.
+ */
+uint32_t mecai_openssl_verdict_code(const SSL *ssl);
+
+/**
+ * The word of a code, such as "no_voucher": "not_judged" for 0, "unknown" for what is no code. Never NULL; a static string
+ * that ends with a NUL and is not to be freed. Any thread may ask.
+ */
+const char *mecai_openssl_code_str(uint32_t code);
+
+/**
+ * What has been seen of a context: 0 it has no MECAI, 1 it is attached, 2 it has judged a handshake, 3 a program replaced
+ * its verify callback: a handshake went on without being judged, 4 its settings or the authority list cannot be used: its
+ * clients refuse, 6 another copy of MECAI in this process attends to it, or a serverinfo file. (5 is of mecai_openssl_status
+ * alone.) Contexts that openssl.cnf has attended to are told of, too.
+ *
+ * A sentence that says more is written to `sentence` as by mecai_openssl_status. Any thread may ask, while nobody frees
+ * the context.
+ */
+uint32_t mecai_openssl_context_status(SSL_CTX *context,
+                                      char *sentence,
+                                      size_t size);
+
+/**
+ * What has been seen of MECAI in this process, by openssl.cnf and by mecai_openssl_attach: 0 it is not installed, 1 it is
+ * installed, 2 it has judged a handshake, 3 a program replaced its verify callback: a handshake went on without being
+ * judged, 4 its configuration or the authority list cannot be used, 5 nothing can be known. Any thread may ask.
+ *
+ * A sentence that says more, which key is wrong, is written to `sentence`, which has room for `size` octets, with a NUL
+ * at its end; what does not fit is cut off. NULL for no sentence.
+ */
+uint32_t mecai_openssl_status(char *sentence,
+                              size_t size);
+
+/**
+ * One sentence for a result of these functions, never NULL; a static string that ends with a NUL and is not to be freed.
+ * Any thread may ask.
+ */
+const char *mecai_openssl_result_str(uint32_t result);
+
+/**
+ * The version of the module, a static string that ends with a NUL and is not to be freed.
  */
 const char *mecai_openssl_version(void);
 
