@@ -52,6 +52,8 @@ struct Registered {
     /// Where a context's is in that of its SSL_CTX.
     context: c_int,
     errors: ErrorLibrary,
+    /// What another thread registered at the same time, which counts for nothing: OpenSSL points to its texts.
+    idle: OnceBox<Registered>,
 }
 
 /// Why there is no library to work with.
@@ -196,18 +198,16 @@ impl Library {
 
     /// Has OpenSSL give numbers to what the callbacks keep and say; false if it has no room.
     pub(crate) fn register(&self) -> bool {
-        let register = || {
-            // SAFETY: the callbacks have the types of their places.
-            let (connection, context) = unsafe {
-                let class = CRYPTO_EX_INDEX_SSL;
-                let (duplicate, free) = (Some(connection::duplicate as _), Some(connection::free as _));
-                let connection = self.crypto.CRYPTO_get_ex_new_index(class, 0, ptr::null_mut(), None, duplicate, free);
-                let (class, free) = (CRYPTO_EX_INDEX_SSL_CTX, Some(context::free as _));
-                (connection, self.crypto.CRYPTO_get_ex_new_index(class, 0, ptr::null_mut(), None, None, free))
-            };
-            Box::new(Registered { connection, context, errors: ErrorLibrary::register(&self.crypto) })
-        };
-        let registered = self.registered.get_or_init(register);
+        let mut place = &self.registered;
+        if place.get().is_none() {
+            let mut new = Box::new(Registered::new(&self.crypto));
+            while let Err(back) = place.set(new) {
+                new = back;
+                let Some(taken) = place.get() else { break };
+                place = &taken.idle;
+            }
+        }
+        let Some(registered) = self.registered.get() else { return false };
         registered.connection >= 0 && registered.context >= 0
     }
 
@@ -256,6 +256,23 @@ impl Library {
     /// What openssl.cnf has installed, and what programs have attached.
     pub(crate) fn installations(&self) -> impl Iterator<Item = &Installation> {
         self.module.get().into_iter().chain(self.attached.iter())
+    }
+}
+
+impl Registered {
+    fn new(crypto: &Crypto) -> Self {
+        let (ssl, context) = (CRYPTO_EX_INDEX_SSL, CRYPTO_EX_INDEX_SSL_CTX);
+        let (duplicate, free) = (Some(connection::duplicate as _), Some(connection::free as _));
+        let (none, free_context) = (ptr::null_mut(), Some(context::free as _));
+        // SAFETY: the callbacks have the types of their places.
+        unsafe {
+            Self {
+                connection: crypto.CRYPTO_get_ex_new_index(ssl, 0, none, None, duplicate, free),
+                context: crypto.CRYPTO_get_ex_new_index(context, 0, none, None, None, free_context),
+                errors: ErrorLibrary::register(crypto),
+                idle: OnceBox::new(),
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use ring::digest;
 
 use crate::clock::now;
 use crate::connection::{self, State};
-use crate::context;
+use crate::context::{self, Placed};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
 use crate::judge::Judge;
@@ -257,16 +257,18 @@ unsafe fn notice(library: &Library, ssl: *mut SSL, operation: c_int, number: c_i
         if functions.SSL_is_server(ssl) != 0 {
             return;
         }
-        let Some(placed) = context::placed_for(library, functions, ssl) else { return };
-        let installation = placed.installation;
         if operation == SSL_SECOP_VERSION {
             // A renegotiation, which TLS 1.3 does not have, offers the session of its own connection.
             let renegotiates = number != TLS1_3_VERSION && functions.SSL_get_state(ssl) == TLS_ST_OK;
-            if renegotiates || functions.SSL_in_before(ssl) == 1 {
-                take_ended(installation, functions, ssl);
+            if (renegotiates || functions.SSL_in_before(ssl) == 1)
+                && let Some(placed) = context::placed_for(library, functions, ssl)
+            {
+                take_ended(placed.installation, functions, ssl);
             }
-        } else if let Some(State::Asked(_)) = connection::state(functions, ssl, library.connection_index()) {
-            placed.status.note_replaced();
+        } else if let Some(State::Asked(_)) = connection::state(functions, ssl, library.connection_index())
+            && let Some(Placed { installation, status }) = context::placed_for(library, functions, ssl)
+        {
+            status.note_replaced();
             if !installation.status.note_replaced() {
                 return;
             }

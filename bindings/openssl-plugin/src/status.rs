@@ -26,7 +26,7 @@ impl Status {
 
     /// Notes it; true for the first time.
     pub(crate) fn note_replaced(&self) -> bool {
-        !self.replaced.swap(true, Ordering::Relaxed)
+        !self.replaced.load(Ordering::Relaxed) && !self.replaced.swap(true, Ordering::Relaxed)
     }
 }
 
