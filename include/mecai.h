@@ -20,6 +20,26 @@
 #include <stdint.h>
 
 /**
+ * The TLS extension mecai_vouchers: empty in the ClientHello, answered by bundles.
+ */
+#define MECAI_EXTENSION_VOUCHERS 65357
+
+/**
+ * mecai_alternate: empty in the ClientHello, answered by a second certificate and its bundles.
+ */
+#define MECAI_EXTENSION_ALTERNATE 65358
+
+/**
+ * mecai_staged: sent by authorities only, answered by the server's next certificates.
+ */
+#define MECAI_EXTENSION_STAGED 65359
+
+/**
+ * mecai_candidates: the authorities of the picked operators, where a client discloses them; not answered.
+ */
+#define MECAI_EXTENSION_CANDIDATES 65360
+
+/**
  * The authority's revocation check rests on an OCSP response.
  */
 #define MECAI_EVIDENCE_OCSP 1
@@ -387,6 +407,12 @@
 #define MECAI_ABI_VERSION 0
 
 /**
+ * What a server answers to one of the extensions, or what a client says in MECAI_EXTENSION_CANDIDATES. Of what stands in
+ * it nothing is verified but the syntax. An answer does not change; any number of threads may use it at once.
+ */
+typedef struct mecai_answer mecai_answer;
+
+/**
  * The operators, their CA keys and their authorities. A list does not change; any number of threads may use it at once.
  */
 typedef struct mecai_authority_list mecai_authority_list;
@@ -458,6 +484,154 @@ typedef struct {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * The number of an answer's extension, MECAI_EXTENSION_…, and its octets, which stay until the answer is freed. Each
+ * place may be NULL.
+ */
+mecai_result mecai_answer_octets(const mecai_answer *answer,
+                                 uint32_t *extension,
+                                 mecai_bytes *octets,
+                                 mecai_error **error);
+
+/**
+ * How many bundles, certificates of an alternate's chain, staged certificates and candidates an answer has; 0 of what
+ * its extension has none of. Each place may be NULL.
+ */
+mecai_result mecai_answer_counts(const mecai_answer *answer,
+                                 size_t *bundles,
+                                 size_t *certificates,
+                                 size_t *staged,
+                                 size_t *candidates,
+                                 mecai_error **error);
+
+/**
+ * The bundle with an index: its DER, which mecai_bundle_read reads; it stays until the answer is freed.
+ */
+mecai_result mecai_answer_bundle(const mecai_answer *answer, size_t index, mecai_bytes *bundle, mecai_error **error);
+
+/**
+ * The certificate of an alternate's chain with an index, end entity first: its DER, which stays until the answer is
+ * freed.
+ */
+mecai_result mecai_answer_certificate(const mecai_answer *answer,
+                                      size_t index,
+                                      mecai_bytes *certificate,
+                                      mecai_error **error);
+
+/**
+ * The staged certificate with an index: how many certificates its chain has, and the DER of the proof of its key, which
+ * stays until the answer is freed. Each place may be NULL.
+ */
+mecai_result mecai_answer_staged(const mecai_answer *answer,
+                                 size_t index,
+                                 size_t *certificate_count,
+                                 mecai_bytes *key_proof,
+                                 mecai_error **error);
+
+/**
+ * The certificate with an index in the chain of a staged one, end entity first: its DER, which stays until the answer is
+ * freed.
+ */
+mecai_result mecai_answer_staged_certificate(const mecai_answer *answer,
+                                             size_t staged,
+                                             size_t index,
+                                             mecai_bytes *certificate,
+                                             mecai_error **error);
+
+/**
+ * The candidate with an index: the id of an authority, 8 octets, which stay until the answer is freed.
+ */
+mecai_result mecai_answer_candidate(const mecai_answer *answer,
+                                    size_t index,
+                                    mecai_bytes *authority,
+                                    mecai_error **error);
+
+/**
+ * Frees an answer; NULL is fine.
+ */
+mecai_result mecai_answer_free(mecai_answer *answer);
+
+/**
+ * Reads a server's answer to MECAI_EXTENSION_VOUCHERS: at least one bundle. MECAI_ERR_ANSWER if it breaks its syntax, or
+ * has more than 16384 octets. The answer is the caller's to free.
+ */
+mecai_result mecai_answer_read_vouchers(const uint8_t *octets,
+                                        size_t octets_len,
+                                        mecai_answer **answer,
+                                        mecai_error **error);
+
+/**
+ * Reads a server's answer to MECAI_EXTENSION_ALTERNATE: at least one certificate, and bundles. MECAI_ERR_ANSWER if it
+ * breaks its syntax, or has more than 16384 octets. The answer is the caller's to free.
+ */
+mecai_result mecai_answer_read_alternate(const uint8_t *octets,
+                                         size_t octets_len,
+                                         mecai_answer **answer,
+                                         mecai_error **error);
+
+/**
+ * Reads a server's answer to MECAI_EXTENSION_STAGED: at least one certificate with its chain and the proof of its key.
+ * MECAI_ERR_ANSWER if it breaks its syntax. The answer is the caller's to free.
+ */
+mecai_result mecai_answer_read_staged(const uint8_t *octets,
+                                      size_t octets_len,
+                                      mecai_answer **answer,
+                                      mecai_error **error);
+
+/**
+ * Reads what a client says in MECAI_EXTENSION_CANDIDATES: 1 to 31 ids of authorities, ascending. MECAI_ERR_ANSWER if it
+ * breaks its syntax. The answer is the caller's to free.
+ */
+mecai_result mecai_answer_read_candidates(const uint8_t *octets,
+                                          size_t octets_len,
+                                          mecai_answer **answer,
+                                          mecai_error **error);
+
+/**
+ * Writes a server's answer to MECAI_EXTENSION_VOUCHERS from bundles in DER. MECAI_ERR_ANSWER if there are none, one is
+ * empty, or the answer would have more than 16384 octets. The answer is the caller's to free.
+ */
+mecai_result mecai_answer_write_vouchers(const mecai_bytes *bundles,
+                                         size_t bundle_count,
+                                         mecai_answer **answer,
+                                         mecai_error **error);
+
+/**
+ * Writes a server's answer to MECAI_EXTENSION_ALTERNATE from a chain, certificates in DER, end entity first, and the
+ * bundles for it, possibly none. MECAI_ERR_ANSWER if the chain is empty, something in it is, or the answer would have
+ * more than 16384 octets. The answer is the caller's to free.
+ */
+mecai_result mecai_answer_write_alternate(const mecai_bytes *certificates,
+                                          size_t certificate_count,
+                                          const mecai_bytes *bundles,
+                                          size_t bundle_count,
+                                          mecai_answer **answer,
+                                          mecai_error **error);
+
+/**
+ * Writes a server's answer to MECAI_EXTENSION_STAGED: what stands in `before`, where this is not NULL, and one
+ * certificate more: its chain, certificates in DER, end entity first, and the DER of the proof of its key.
+ * MECAI_ERR_ANSWER if something is empty, `before` is of another extension, or the answer would have more than 65535
+ * octets. The answer is the caller's to free; `before` stays as it is.
+ */
+mecai_result mecai_answer_write_staged(const mecai_answer *before,
+                                       const mecai_bytes *certificates,
+                                       size_t certificate_count,
+                                       const uint8_t *key_proof,
+                                       size_t key_proof_len,
+                                       mecai_answer **answer,
+                                       mecai_error **error);
+
+/**
+ * Writes what a client says in MECAI_EXTENSION_CANDIDATES from the ids of authorities, 8 octets each, of any order.
+ * MECAI_ERR_LENGTH if one has not 8 octets, MECAI_ERR_ANSWER if there are not 1 to 31. The answer is the caller's to
+ * free.
+ */
+mecai_result mecai_answer_write_candidates(const mecai_bytes *authorities,
+                                           size_t authority_count,
+                                           mecai_answer **answer,
+                                           mecai_error **error);
 
 /**
  * Reads an authority list: `json` and the text of its signatures, the file NAME.minisig. `keys` says which minisign keys

@@ -2,6 +2,10 @@
 
 use crate::AuthorityId;
 
+mod contents;
+
+pub use self::contents::{Contents, write_one_more_staged};
+
 /// `mecai_vouchers`: empty in the ClientHello, answered by bundles.
 pub const VOUCHERS: u16 = 0xFF4D;
 /// `mecai_alternate`: empty in the ClientHello, answered by a second certificate and its bundles.
@@ -34,7 +38,7 @@ pub enum AnswerError {
 }
 
 /// Elements of one kind, each a vector with a length of two octets; known to be well-formed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Vectors<'a>(&'a [u8]);
 
 impl<'a> Iterator for Vectors<'a> {
@@ -97,7 +101,7 @@ pub struct Staged<'a> {
 }
 
 /// Staged certificates, one after another; known to be well-formed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct StagedList<'a>(&'a [u8]);
 
 impl<'a> Iterator for StagedList<'a> {

@@ -84,6 +84,21 @@ pub(super) unsafe fn buffers<'a>(
     }
 }
 
+/// The buffers of an array of views, each of exactly `N` octets.
+///
+/// # Safety
+/// As for [`buffers`].
+pub(super) unsafe fn arrays<const N: usize>(
+    views: *const mecai_bytes,
+    count: usize,
+    what: &str,
+) -> Result<Vec<[u8; N]>, Failure> {
+    // SAFETY: as the caller says.
+    let buffers = unsafe { buffers(views, count, what)? };
+    let wrong = |len| Failure::new(MECAI_ERR_LENGTH, format!("{what} has {len} octets, not {N}"));
+    buffers.iter().map(|octets| (*octets).try_into().map_err(|_| wrong(octets.len()))).collect()
+}
+
 /// An address of 4 or 16 octets in network order; none of length 0.
 ///
 /// # Safety

@@ -1,12 +1,14 @@
 //! The C ABI: each function checks its pointers, makes one call to the core, and translates what comes of it. The text
 //! of `include/mecai.h` is made from the comments here.
 //!
-//! One file for each noun of the header, over five that they share: [`guard`] keeps panics from C, [`handle`] tells
+//! One file, or two, for each noun of the header, over five that they share: [`guard`] keeps panics from C, [`handle`] tells
 //! handles that are no longer good, [`result`] numbers what can go wrong, [`input`] reads what C passes, [`output`]
 //! writes what C receives.
 
 #![allow(non_camel_case_types)]
 
+mod answer;
+mod answer_codec;
 mod authority_list;
 mod bundle;
 mod error;
@@ -23,6 +25,8 @@ mod verdict;
 mod verifier;
 mod version;
 
+pub use answer::*;
+pub use answer_codec::*;
 pub use authority_list::*;
 pub use bundle::*;
 pub use error::*;
