@@ -407,6 +407,12 @@
 #define MECAI_ABI_VERSION 0
 
 /**
+ * A second certificate that a server has offered, and what the program's own verification said of it. Any number of
+ * threads may look into it at once; what it is told, by one thread at a time.
+ */
+typedef struct mecai_alternate mecai_alternate;
+
+/**
  * What a server answers to one of the extensions, or what a client says in MECAI_EXTENSION_CANDIDATES. Of what stands in
  * it nothing is verified but the syntax. An answer does not change; any number of threads may use it at once.
  */
@@ -484,6 +490,92 @@ typedef struct {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Reads a server's answer to MECAI_EXTENSION_ALTERNATE, of a handshake on this key, given by its SubjectPublicKeyInfo in
+ * DER. One that cannot be used is an alternate, too: mecai_alternate_get says why, it has no certificates, and
+ * mecai_verifier_fail_over has that in its verdict. The alternate is the caller's to free.
+ *
+ * The program then verifies the certificates as it does the server's own, at the same time and for the same name, and
+ * says what came of that by mecai_alternate_set_chain, _set_not_trusted or _set_wrong_name: until then it is refused.
+ */
+mecai_result mecai_alternate_read(const uint8_t *answer,
+                                  size_t answer_len,
+                                  const uint8_t *handshake_key,
+                                  size_t handshake_key_len,
+                                  mecai_alternate **alternate,
+                                  mecai_error **error);
+
+/**
+ * How many certificates were offered; and where the alternate cannot be used the code of that, else 0, and a sentence
+ * with the values compared, which stays until the alternate is freed. Each place may be NULL.
+ */
+mecai_result mecai_alternate_get(const mecai_alternate *alternate,
+                                 size_t *certificate_count,
+                                 uint32_t *code,
+                                 mecai_bytes *sentence,
+                                 mecai_error **error);
+
+/**
+ * The certificate with an index, end entity first: its DER, which stays until the alternate is freed.
+ */
+mecai_result mecai_alternate_certificate(const mecai_alternate *alternate,
+                                         size_t index,
+                                         mecai_bytes *certificate,
+                                         mecai_error **error);
+
+/**
+ * The chain that the program's own verification of the alternate accepted: certificates in DER, end entity first, trust
+ * anchor last, 1 to 32. If it cannot be read, the call fails, and the alternate is refused for that.
+ */
+mecai_result mecai_alternate_set_chain(mecai_alternate *alternate,
+                                       const mecai_bytes *certificates,
+                                       size_t count,
+                                       mecai_error **error);
+
+/**
+ * That the program's own verification refused the alternate's chain, for this reason, in a few words.
+ */
+mecai_result mecai_alternate_set_not_trusted(mecai_alternate *alternate, const char *reason, mecai_error **error);
+
+/**
+ * That the alternate is for another name than this one, which the program meant.
+ */
+mecai_result mecai_alternate_set_wrong_name(mecai_alternate *alternate, const char *meant, mecai_error **error);
+
+/**
+ * Frees an alternate; NULL is fine.
+ */
+mecai_result mecai_alternate_free(mecai_alternate *alternate);
+
+/**
+ * Whether the server's alternate is to be looked at after this verdict on its own certificate: the policy wants
+ * failover, and the cause lies with the CA. A program that uses TLSA records looks at no alternate.
+ */
+mecai_result mecai_verifier_is_failover_due(const mecai_verifier *verifier,
+                                            const mecai_handshake *handshake,
+                                            const mecai_verdict *verdict,
+                                            uint64_t now,
+                                            bool *due,
+                                            mecai_error **error);
+
+/**
+ * Judges the alternate at the time `now` (seconds since 1970), after the verdict `own` on the server's own certificate;
+ * the handshake is as it was for that. The verdict is that with the alternate, if it is accepted: then the program goes
+ * on with the alternate's certificate. Else, and where failover is not due, it is the verdict that there was, and says
+ * why the alternate failed.
+ *
+ * `outcome` becomes MECAI_REFUSED at once, and another one only if that is the verdict. Where `verdict` is not NULL it
+ * receives the whole verdict, the caller's to free.
+ */
+mecai_result mecai_verifier_fail_over(const mecai_verifier *verifier,
+                                      const mecai_handshake *handshake,
+                                      const mecai_verdict *own,
+                                      const mecai_alternate *alternate,
+                                      uint64_t now,
+                                      uint32_t *outcome,
+                                      mecai_verdict **verdict,
+                                      mecai_error **error);
 
 /**
  * The number of an answer's extension, MECAI_EXTENSION_…, and its octets, which stay until the answer is freed. Each
@@ -766,6 +858,53 @@ mecai_result mecai_bundle_der(const mecai_bundle *bundle, mecai_bytes *der, meca
 mecai_result mecai_bundle_free(mecai_bundle *bundle);
 
 /**
+ * The SHA-256 of a certificate in DER, as statements and the store name it: 32 octets, for which `digest` has the place.
+ * That it is a certificate is not looked at. Any thread may call this.
+ */
+mecai_result mecai_certificate_digest(const uint8_t *certificate,
+                                      size_t certificate_len,
+                                      uint8_t *digest,
+                                      size_t digest_len,
+                                      mecai_error **error);
+
+/**
+ * The SHA-256 of the SubjectPublicKeyInfo of a certificate in DER, as lists name CA keys and policies local roots: 32
+ * octets, for which `hash` has the place. MECAI_ERR_CHAIN if it is no certificate. Any thread may call this.
+ */
+mecai_result mecai_spki_hash(const uint8_t *certificate,
+                             size_t certificate_len,
+                             uint8_t *hash,
+                             size_t hash_len,
+                             mecai_error **error);
+
+/**
+ * The SubjectPublicKeyInfo of a certificate in DER, a part of the buffer that is passed. MECAI_ERR_CHAIN if it is no
+ * certificate. Any thread may call this.
+ */
+mecai_result mecai_certificate_spki(const uint8_t *certificate,
+                                    size_t certificate_len,
+                                    mecai_bytes *spki,
+                                    mecai_error **error);
+
+/**
+ * The word of a code, as documentation and logs have it: "accepted", "no_voucher", … A number that is no code gives
+ * "unknown". The text is static, ends with a NUL, and is not to be freed. Any thread may call this.
+ */
+const char *mecai_code_str(uint32_t code);
+
+/**
+ * One sentence: what a code means. A number that is no code gives "unknown". The text is static, ends with a NUL, and is
+ * not to be freed. Any thread may call this.
+ */
+const char *mecai_code_meaning(uint32_t code);
+
+/**
+ * One sentence: what a person can do. A number that is no code gives "unknown". The text is static, ends with a NUL, and
+ * is not to be freed. Any thread may call this.
+ */
+const char *mecai_code_advice(uint32_t code);
+
+/**
  * The result of the call that failed, and the sentence, UTF-8, which stays until the error is freed. Either place may be
  * NULL.
  */
@@ -969,12 +1108,6 @@ mecai_result mecai_verdict_failover(const mecai_verdict *verdict,
  * Frees a verdict; NULL is fine.
  */
 mecai_result mecai_verdict_free(mecai_verdict *verdict);
-
-/**
- * The word of a code, as documentation and logs have it: "accepted", "no_voucher", … A number that is no code gives
- * "unknown". The text is static, ends with a NUL, and is not to be freed. Any thread may call this.
- */
-const char *mecai_code_str(uint32_t code);
 
 /**
  * A new builder, which needs a policy and a list. It is the caller's to free.

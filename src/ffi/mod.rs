@@ -7,10 +7,13 @@
 
 #![allow(non_camel_case_types)]
 
+mod alternate;
 mod answer;
 mod answer_codec;
 mod authority_list;
 mod bundle;
+mod certificate;
+mod code;
 mod error;
 mod guard;
 mod handle;
@@ -25,10 +28,13 @@ mod verdict;
 mod verifier;
 mod version;
 
+pub use alternate::*;
 pub use answer::*;
 pub use answer_codec::*;
 pub use authority_list::*;
 pub use bundle::*;
+pub use certificate::*;
+pub use code::*;
 pub use error::*;
 pub use handshake::*;
 pub use output::*;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::error::Failure;
 use super::handle::{self, Noun};
-use super::result::MECAI_ERR_NULL;
+use super::result::{MECAI_ERR_LENGTH, MECAI_ERR_NULL};
 
 /// Octets of somebody else's: those of a handle stay until that is freed, those of a static text for ever. A text is
 /// UTF-8, and a NUL follows its last octet, which `len` does not count.
@@ -96,5 +96,30 @@ impl<H> Out<*mut H> {
             self.set(handle::give(object.into())?);
         }
         Ok(())
+    }
+}
+
+/// A place for exactly `N` octets, which are zeros until they are something else.
+pub(super) struct Octets<const N: usize>(ptr::NonNull<u8>);
+
+impl<const N: usize> Octets<N> {
+    /// Clears a place that must be there.
+    ///
+    /// # Safety
+    /// `place` is NULL, or `len` octets may be written there until this is gone.
+    pub(super) unsafe fn new(place: *mut u8, len: usize, what: &str) -> Result<Self, Failure> {
+        let wrong = || Failure::new(MECAI_ERR_LENGTH, format!("the place for {what} has {len} octets, not {N}"));
+        let null = || Failure::new(MECAI_ERR_NULL, format!("the place for {what} is NULL"));
+        let mut octets = Self(ptr::NonNull::new(place).ok_or_else(null)?);
+        if len != N {
+            return Err(wrong());
+        }
+        octets.set(&[0; N]);
+        Ok(octets)
+    }
+
+    pub(super) fn set(&mut self, octets: &[u8; N]) {
+        // SAFETY: whoever made this said that the place may be written to, and it has this length.
+        unsafe { ptr::copy_nonoverlapping(octets.as_ptr(), self.0.as_ptr(), N) };
     }
 }

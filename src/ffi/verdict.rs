@@ -1,10 +1,9 @@
 //! What came of a handshake.
 
-use std::ffi::c_char;
 use std::sync::Arc;
 
 use super::error::{Failure, mecai_error};
-use super::guard::{guard, guard_or};
+use super::guard::guard;
 use super::handle::{self, Noun};
 use super::output::{Out, Text, mecai_bytes};
 use super::result::{MECAI_ERR_NONE, MECAI_ERR_VALUE, mecai_result};
@@ -340,16 +339,6 @@ pub unsafe extern "C" fn mecai_verdict_failover(
 pub extern "C" fn mecai_verdict_free(verdict: *mut mecai_verdict) -> mecai_result {
     // SAFETY: there is no place for an error.
     unsafe { guard(std::ptr::null_mut(), || handle::free::<Judged>(verdict)) }
-}
-
-/// The word of a code, as documentation and logs have it: "accepted", "no_voucher", … A number that is no code gives
-/// "unknown". The text is static, ends with a NUL, and is not to be freed. Any thread may call this.
-#[unsafe(no_mangle)]
-pub extern "C" fn mecai_code_str(code: u32) -> *const c_char {
-    guard_or(c"unknown".as_ptr(), || {
-        let known = Code::ALL.iter().find(|known| known.number() == code);
-        known.map_or(c"unknown", |known| known.as_c_str()).as_ptr()
-    })
 }
 
 fn bit(note: Note) -> u32 {

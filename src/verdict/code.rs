@@ -25,8 +25,19 @@ macro_rules! codes {
             /// The same, with a NUL behind it.
             #[cfg(feature = "capi")]
             pub(crate) fn as_c_str(self) -> &'static std::ffi::CStr {
-                let octets = match self { $(Self::$variant => concat!($word, "\0").as_bytes(),)* };
-                std::ffi::CStr::from_bytes_with_nul(octets).unwrap_or(c"unknown")
+                c_str(match self { $(Self::$variant => concat!($word, "\0"),)* })
+            }
+
+            /// [`Self::meaning`], with a NUL behind it.
+            #[cfg(feature = "capi")]
+            pub(crate) fn meaning_c_str(self) -> &'static std::ffi::CStr {
+                c_str(match self { $(Self::$variant => concat!($meaning, "\0"),)* })
+            }
+
+            /// [`Self::advice`], with a NUL behind it.
+            #[cfg(feature = "capi")]
+            pub(crate) fn advice_c_str(self) -> &'static std::ffi::CStr {
+                c_str(match self { $(Self::$variant => concat!($advice, "\0"),)* })
             }
 
             /// One sentence: what it means.
@@ -132,6 +143,12 @@ impl Code {
         self as u32
     }
 
+    /// The code with this number.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.number() == number)
+    }
+
     /// The code of this word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
@@ -143,4 +160,9 @@ impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+#[cfg(feature = "capi")]
+fn c_str(text: &'static str) -> &'static std::ffi::CStr {
+    std::ffi::CStr::from_bytes_with_nul(text.as_bytes()).unwrap_or(c"unknown")
 }

@@ -15,7 +15,10 @@ macro_rules! call {
     };
 }
 
+mod alternate;
 mod answer;
+mod small;
+mod world;
 
 /// A place for an error, as it was before the call.
 fn stale<T>() -> *mut T {
@@ -106,6 +109,12 @@ fn text(view: mecai_bytes) -> String {
     let with_nul = octets(mecai_bytes { len: view.len + 1, ..view });
     assert_eq!(with_nul.last(), Some(&0));
     String::from_utf8(octets(view).to_vec()).unwrap()
+}
+
+/// A text that stays for ever.
+fn static_text(text: *const std::ffi::c_char) -> String {
+    // SAFETY: the call that gave it says that it is static, and ends with a NUL.
+    unsafe { std::ffi::CStr::from_ptr(text) }.to_str().unwrap().to_owned()
 }
 
 /// Views of buffers, for a call that takes many.
