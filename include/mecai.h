@@ -105,6 +105,36 @@
 #define MECAI_ADDRESSES_IGNORE 3
 
 /**
+ * The most octets of an endorsement: of an answer's body the program reads at most one octet more.
+ */
+#define MECAI_ENDORSEMENT_MAX 8192
+
+/**
+ * TLS from the first octet. The protocol of a new builder.
+ */
+#define MECAI_PROTOCOL_TLS 0
+
+/**
+ * SMTP with STARTTLS.
+ */
+#define MECAI_PROTOCOL_SMTP 1
+
+/**
+ * IMAP with STARTTLS.
+ */
+#define MECAI_PROTOCOL_IMAP 2
+
+/**
+ * POP3 with STLS.
+ */
+#define MECAI_PROTOCOL_POP3 3
+
+/**
+ * PostgreSQL's SSLRequest.
+ */
+#define MECAI_PROTOCOL_POSTGRES 4
+
+/**
  * The call worked.
  */
 #define MECAI_OK 0
@@ -424,6 +454,12 @@ typedef struct mecai_answer mecai_answer;
 typedef struct mecai_authority_list mecai_authority_list;
 
 /**
+ * The pauses before further questions to one authority: doubled with each failure, halved at random, never shorter than
+ * the authority asked for. Used by one thread at a time.
+ */
+typedef struct mecai_backoff mecai_backoff;
+
+/**
  * A statement with its endorsements. Nobody has verified their signatures. A bundle does not change; any number of
  * threads may use it at once.
  */
@@ -449,6 +485,17 @@ typedef struct mecai_policy mecai_policy;
  * A policy while it is put together. Used by one thread at a time.
  */
 typedef struct mecai_policy_builder mecai_policy_builder;
+
+/**
+ * One statement, and a question to each authority that can vouch for it. The program sends the questions and gives the
+ * answers, each once. Used by one thread at a time: who asks from several threads reads the questions first.
+ */
+typedef struct mecai_request mecai_request;
+
+/**
+ * A request while it is put together. Used by one thread at a time.
+ */
+typedef struct mecai_request_builder mecai_request_builder;
 
 /**
  * The verdict on one handshake. It never tells which operators were picked. It does not change; any number of threads
@@ -797,6 +844,54 @@ mecai_result mecai_authority_list_owner(const mecai_authority_list *list,
 mecai_result mecai_authority_list_free(mecai_authority_list *list);
 
 /**
+ * A new backoff with pauses from `first` to `longest` seconds; the first question may be put at once. It is the caller's
+ * to free.
+ */
+mecai_result mecai_backoff_new(uint64_t first,
+                               uint64_t longest,
+                               mecai_backoff **backoff,
+                               mecai_error **error);
+
+/**
+ * That the authority failed at the time `now`. `retry_at` is before when it asked not to be asked again, as
+ * mecai_request_failure tells it, 0 if it did not; at most half a day of that is honoured. `random` is any random number:
+ * programs that failed together then do not come back together. Times are seconds since 1970.
+ */
+mecai_result mecai_backoff_failed(mecai_backoff *backoff,
+                                  uint64_t retry_at,
+                                  uint64_t now,
+                                  uint32_t random,
+                                  mecai_error **error);
+
+/**
+ * That the authority has answered well: earlier failures are forgotten.
+ */
+mecai_result mecai_backoff_succeeded(mecai_backoff *backoff, mecai_error **error);
+
+/**
+ * The earliest second of the next question (seconds since 1970), 0 if it may be put at once; and how often the authority
+ * has failed since it last answered well. Each place may be NULL.
+ */
+mecai_result mecai_backoff_next_attempt(const mecai_backoff *backoff,
+                                        uint64_t *at,
+                                        uint32_t *failures,
+                                        mecai_error **error);
+
+/**
+ * Whether the next question may be put at the time `now` (seconds since 1970). A clock that was set back does not stretch
+ * the pause beyond its longest.
+ */
+mecai_result mecai_backoff_may_ask(const mecai_backoff *backoff,
+                                   uint64_t now,
+                                   bool *may_ask,
+                                   mecai_error **error);
+
+/**
+ * Frees a backoff; NULL is fine.
+ */
+mecai_result mecai_backoff_free(mecai_backoff *backoff);
+
+/**
  * Reads the DER of one bundle, all of it. The bundle is the caller's to free; the octets are not needed any more.
  */
 mecai_result mecai_bundle_parse(const uint8_t *der, size_t der_len, mecai_bundle **bundle, mecai_error **error);
@@ -1056,6 +1151,173 @@ mecai_result mecai_policy_builder_free(mecai_policy_builder *builder);
  * Frees a policy; NULL is fine.
  */
 mecai_result mecai_policy_free(mecai_policy *policy);
+
+/**
+ * How many authorities are asked, how many have endorsed so far, and of how many there is no reply yet. Each place may be
+ * NULL.
+ */
+mecai_result mecai_request_counts(const mecai_request *request,
+                                  size_t *authorities,
+                                  size_t *endorsements,
+                                  size_t *waiting,
+                                  mecai_error **error);
+
+/**
+ * The authority with an index: the index of its operator in the list, and its id (8 octets, which stay until the request
+ * is freed). Each place may be NULL.
+ */
+mecai_result mecai_request_authority(const mecai_request *request,
+                                     size_t index,
+                                     size_t *operator_,
+                                     mecai_bytes *authority,
+                                     mecai_error **error);
+
+/**
+ * What to send to the authority with an index: the URL, the HTTP method, the Content-Type and the body; and the last
+ * second in which an answer counts (seconds since 1970). Redirects are not followed. Each place may be NULL. What is shown
+ * stays until the request is freed.
+ */
+mecai_result mecai_request_question(const mecai_request *request,
+                                    size_t index,
+                                    mecai_bytes *url,
+                                    mecai_bytes *method,
+                                    mecai_bytes *content_type,
+                                    mecai_bytes *body,
+                                    uint64_t *deadline,
+                                    mecai_error **error);
+
+/**
+ * Why the authority with an index did not vouch: the code, a word that never changes, and a sentence; whether it is better
+ * left alone for other questions, too; and before when it asked not to be asked again (seconds since 1970), 0 if it did
+ * not. Each place may be NULL. The texts stay until the request is freed. MECAI_ERR_NONE if it has vouched, or not replied
+ * yet.
+ */
+mecai_result mecai_request_failure(const mecai_request *request,
+                                   size_t index,
+                                   mecai_bytes *code,
+                                   mecai_bytes *sentence,
+                                   bool *concerns_authority,
+                                   uint64_t *retry_at,
+                                   mecai_error **error);
+
+/**
+ * The bundle of the endorsements that have come so far, the caller's to free; and how many had to be left out for it to
+ * fit a server's answer, which may be NULL. MECAI_ERR_NONE if there are none yet.
+ */
+mecai_result mecai_request_bundle(const mecai_request *request,
+                                  mecai_bundle **bundle,
+                                  size_t *left_out,
+                                  mecai_error **error);
+
+/**
+ * Frees a request; NULL is fine.
+ */
+mecai_result mecai_request_free(mecai_request *request);
+
+/**
+ * A new builder. It is the caller's to free.
+ */
+mecai_result mecai_request_builder_new(mecai_request_builder **builder, mecai_error **error);
+
+/**
+ * Whose authorities are asked. The list may be freed afterwards.
+ */
+mecai_result mecai_request_builder_set_list(mecai_request_builder *builder,
+                                            const mecai_authority_list *list,
+                                            mecai_error **error);
+
+/**
+ * The server: a lower-case A-label name, or an address in its canonical text; and the port, which is not 0.
+ */
+mecai_result mecai_request_builder_set_server(mecai_request_builder *builder,
+                                              const char *host,
+                                              uint16_t port,
+                                              mecai_error **error);
+
+/**
+ * An address at which the server shows the certificate: 4 or 16 octets in network order. May be called again for more: 1
+ * to 16, of any order.
+ */
+mecai_result mecai_request_builder_add_address(mecai_request_builder *builder,
+                                               const uint8_t *address,
+                                               size_t address_len,
+                                               mecai_error **error);
+
+/**
+ * The certificate, given by its SHA-256 (32 octets).
+ */
+mecai_result mecai_request_builder_set_certificate(mecai_request_builder *builder,
+                                                   const uint8_t *digest,
+                                                   size_t digest_len,
+                                                   mecai_error **error);
+
+/**
+ * How authorities get to TLS: MECAI_PROTOCOL_…
+ */
+mecai_result mecai_request_builder_set_protocol(mecai_request_builder *builder, uint32_t protocol, mecai_error **error);
+
+/**
+ * When the statement is made, that is now, and for how many seconds it is in force, at most 86400 and not longer than the
+ * certificate; and the last second in which an answer counts. Times are seconds since 1970.
+ */
+mecai_result mecai_request_builder_set_times(mecai_request_builder *builder,
+                                             uint64_t produced_at,
+                                             uint64_t lifetime,
+                                             uint64_t deadline,
+                                             mecai_error **error);
+
+/**
+ * For how many days the site promises to go on showing vouchers, 0 to 30; 0 takes an earlier promise back. Without this
+ * call the statement says nothing of that.
+ */
+mecai_result mecai_request_builder_set_stay(mecai_request_builder *builder, uint8_t days, mecai_error **error);
+
+/**
+ * The request: a question to every authority of the list that can vouch when the statement is made.
+ * MECAI_ERR_MISSING without list, server, certificate or times, MECAI_ERR_MALFORMED or MECAI_ERR_TOO_LONG_LIVED if the
+ * statement would break a rule, MECAI_ERR_NONE if there is nobody to ask. When this works, the builder is used up, and can
+ * only be freed. The request is the caller's to free.
+ */
+mecai_result mecai_request_builder_build(mecai_request_builder *builder,
+                                         mecai_request **request,
+                                         mecai_error **error);
+
+/**
+ * Frees a builder; NULL is fine.
+ */
+mecai_result mecai_request_builder_free(mecai_request_builder *builder);
+
+/**
+ * The answer of the authority with an index, complete at the time `now` (seconds since 1970): its HTTP status, its
+ * headers Content-Type and Retry-After, NULL if it has none, and its body; of a body that has more than
+ * MECAI_ENDORSEMENT_MAX octets at least one octet more than that. A good endorsement is kept. Else the call fails with
+ * MECAI_ERR_NOT_VOUCHED, whose sentence ends with the code, and mecai_request_failure tells more. MECAI_ERR_VALUE if there
+ * is a reply already.
+ */
+mecai_result mecai_request_answer(mecai_request *request,
+                                  size_t index,
+                                  uint16_t status,
+                                  const char *content_type,
+                                  const char *retry_after,
+                                  const uint8_t *body,
+                                  size_t body_len,
+                                  uint64_t now,
+                                  mecai_error **error);
+
+/**
+ * That the authority with an index has not answered in time. The call fails with MECAI_ERR_NOT_VOUCHED, as that of an
+ * answer that is no endorsement does.
+ */
+mecai_result mecai_request_timed_out(mecai_request *request, size_t index, mecai_error **error);
+
+/**
+ * That there is no connection to the authority with an index, or that it broke: `why`, in a few words. The call fails with
+ * MECAI_ERR_NOT_VOUCHED, as that of an answer that is no endorsement does.
+ */
+mecai_result mecai_request_unreachable(mecai_request *request,
+                                       size_t index,
+                                       const char *why,
+                                       mecai_error **error);
 
 /**
  * The word of a result, which never changes: "ok", "null", … A number that is none gives "unknown". The text is static,

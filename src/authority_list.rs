@@ -271,7 +271,9 @@ impl Authority {
         (self.valid_from..=self.valid_until).contains(&now)
     }
 
-    fn is_usable(&self, now: UnixTime) -> bool {
+    /// Whether it can vouch now: it is valid, and its algorithm is known.
+    #[must_use]
+    pub fn is_usable(&self, now: UnixTime) -> bool {
         self.is_valid(now) && self.public_key.algorithm().is_some()
     }
 }

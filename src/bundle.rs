@@ -1,10 +1,13 @@
 //! A statement with its endorsements, as a server hands it over (spec section 4).
 
+use std::collections::BTreeSet;
+
 use der::asn1::AnyRef;
 use der::{Encode, Tag};
 
 use crate::element::{Elements, SEQUENCE};
 use crate::endorsement::Endorsement;
+use crate::extension::ANSWER_MAX;
 use crate::statement::{DecodeError, Statement};
 
 /// The most endorsements in one bundle.
@@ -85,6 +88,29 @@ pub fn assemble(statement: &[u8], endorsements: &[&[u8]]) -> Result<Vec<u8>, Dec
     Bundle::from_der(&der)?;
     Ok(der)
 }
+
+/// The same, of as many endorsements as fit a server's answer, each with its operator: of the same operator the later ones
+/// are left out first. Gives how many were left out, too.
+pub fn assemble_fitting<'e>(
+    statement: &[u8],
+    endorsements: impl IntoIterator<Item = (Option<usize>, &'e [u8])>,
+) -> Result<(Vec<u8>, usize), DecodeError> {
+    let mut operators = BTreeSet::new();
+    let (firsts, others): (Vec<_>, Vec<_>) =
+        endorsements.into_iter().partition(|(operator, _)| operators.insert(*operator));
+    let mut octets = statement.len() + AROUND;
+    let fits = |endorsement: &&[u8]| {
+        octets += endorsement.len();
+        octets <= ANSWER_MAX
+    };
+    let count = firsts.len() + others.len();
+    let endorsements = firsts.into_iter().chain(others).map(|(_, endorsement)| endorsement);
+    let endorsements: Vec<&[u8]> = endorsements.take_while(fits).take(ENDORSEMENTS_MAX).collect();
+    Ok((assemble(statement, &endorsements)?, count - endorsements.len()))
+}
+
+/// Two lengths of two octets in the answer, two DER headers of four in the bundle.
+const AROUND: usize = 12;
 
 const STRUCTURE: &str = "VoucherBundle";
 

@@ -1,11 +1,13 @@
 //! Asking an authority to vouch (spec section 9): the request, the question as a state without I/O, and what comes back.
 //!
-//! Who asks carries the octets: [`Question`] says what to send and judges what came, [`Backoff`] says when to ask again.
+//! Who asks carries the octets: [`Question`] says what to send and judges what came, [`Round`] has one for each authority of a list,
+//! [`Backoff`] says when to ask again.
 //! Who answers reads a [`VoucherRequest`], and refuses with a [`Problem`].
 
 mod backoff;
 mod failure;
 mod problem;
+mod round;
 
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
@@ -17,11 +19,12 @@ use serde::{Deserialize, Serialize};
 pub use self::backoff::{Backoff, RETRY_AFTER_MAX};
 pub use self::failure::{Cause, Failure};
 pub use self::problem::{PROBLEM_TYPE, Problem};
-use crate::Sha256;
+pub use self::round::{Asked, RepliedAlready, Round, RoundError};
 use crate::endorsement::Endorsement;
 use crate::signature::PublicKey;
 use crate::statement::{DecodeError, Statement, check_version};
 use crate::time::UnixTime;
+use crate::{AuthorityId, Sha256};
 
 /// The most octets of a request.
 pub const REQUEST_MAX: usize = 4_096;
@@ -153,6 +156,12 @@ impl Question {
             addresses: statement.addresses().len(),
             deadline: deadline.min(statement.not_after()),
         })
+    }
+
+    /// The authority that is asked.
+    #[must_use]
+    pub fn authority(&self) -> &AuthorityId {
+        self.key.id()
     }
 
     /// Where to send it, by [`METHOD`] with the Content-Type [`REQUEST_TYPE`], without following redirects.

@@ -50,7 +50,7 @@ impl Noun for Read {
 }
 
 impl Read {
-    fn new(der: &[u8]) -> Result<Self, Failure> {
+    pub(super) fn new(der: &[u8]) -> Result<Self, Failure> {
         let bundle = Bundle::from_der(der)?;
         let statement = bundle.statement();
         let addresses = statement.addresses().map(|address| match address {

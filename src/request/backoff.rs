@@ -49,11 +49,16 @@ impl Backoff {
     /// Sets the next attempt after a failure seen at `now`. `random` is any number: agents that failed together do not
     /// come back together.
     pub fn failed(&mut self, failure: &Failure, now: UnixTime, random: u32) {
+        self.pause(failure.retry_at, now, random);
+    }
+
+    /// The same, where of the failure only that is known before when the authority asked not to be asked again.
+    pub fn pause(&mut self, retry_at: Option<UnixTime>, now: UnixTime, random: u32) {
         let doubled = self.first.saturating_mul(1_u64.checked_shl(self.failures).unwrap_or(u64::MAX));
         self.failures = self.failures.saturating_add(1);
         let pause = doubled.min(self.longest);
         let own = now.plus(pause.div_ceil(2) + share(pause / 2, random));
-        let asked = failure.retry_at.map(|at| at.min(now.plus(RETRY_AFTER_MAX)).plus(share(self.first, random)));
+        let asked = retry_at.map(|at| at.min(now.plus(RETRY_AFTER_MAX)).plus(share(self.first, random)));
         self.next = asked.map_or(own, |asked| asked.max(own));
     }
 }

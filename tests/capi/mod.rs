@@ -17,6 +17,8 @@ macro_rules! call {
 
 mod alternate;
 mod answer;
+mod authorities;
+mod request;
 mod small;
 mod world;
 

@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use mecai::AuthorityId;
-use mecai::bundle::{ENDORSEMENTS_MAX, assemble};
-use mecai::extension::ANSWER_MAX;
+use mecai::bundle::assemble_fitting;
 use mecai::request::{Question, VoucherRequest};
 use mecai::signature::PublicKey;
-use mecai::statement::{ADDRESSES_MAX, Proposal, Statement};
+use mecai::statement::{ADDRESSES_MAX, DecodeError, Proposal, Statement};
 use mecai::store::StoredBundle;
 use mecai::time::UnixTime;
 
@@ -117,25 +116,16 @@ impl Round {
         &mut self,
         operator: impl Fn(&AuthorityId) -> Option<usize>,
     ) -> Result<(StoredBundle, usize), Trouble> {
-        let mut operators = BTreeSet::new();
-        let (firsts, others): (Vec<_>, Vec<_>) =
-            self.endorsements.iter().partition(|(authority, _)| operators.insert(operator(authority)));
-        let mut octets = self.statement.len() + AROUND_BUNDLE;
-        let fits = |endorsement: &&[u8]| {
-            octets += endorsement.len();
-            octets <= ANSWER_MAX
+        let endorsements = self.endorsements.iter().map(|(authority, der)| (operator(authority), der.as_slice()));
+        let make = || {
+            let (der, left_out) = assemble_fitting(&self.statement, endorsements)?;
+            Ok((StoredBundle::from_der(&der)?, left_out))
         };
-        let endorsements = firsts.into_iter().chain(others).map(|(_, endorsement)| endorsement.as_slice());
-        let endorsements: Vec<&[u8]> = endorsements.take_while(fits).take(ENDORSEMENTS_MAX).collect();
-        let make = || StoredBundle::from_der(&assemble(&self.statement, &endorsements)?);
-        let bundle = make().map_err(|error| Trouble::new("statement_impossible", error.to_string()))?;
+        let made = make().map_err(|error: DecodeError| Trouble::new("statement_impossible", error.to_string()))?;
         self.stored = self.endorsements.len();
-        Ok((bundle, self.endorsements.len() - endorsements.len()))
+        Ok(made)
     }
 }
-
-/// Two lengths of two octets in the answer, two DER headers of four in the bundle.
-const AROUND_BUNDLE: usize = 12;
 
 #[cfg(test)]
 mod tests {
