@@ -34,7 +34,7 @@ pub(super) struct Second {
 /// What the program's own verification said.
 enum Own {
     NotTrusted(String),
-    WrongName(String),
+    WrongName(crate::text::Text),
     Unreadable(ChainError),
     Accepted(Chain),
 }
@@ -70,7 +70,7 @@ impl Own {
     fn chain(&self) -> Result<&Chain, AlternateCause> {
         match self {
             Self::NotTrusted(reason) => Err(AlternateCause::NotTrusted(reason.clone())),
-            Self::WrongName(meant) => Err(AlternateCause::WrongName { meant: meant.clone() }),
+            Self::WrongName(meant) => Err(AlternateCause::WrongName { meant: *meant }),
             Self::Unreadable(error) => Err(AlternateCause::Rules(Cause::ChainUnreadable(*error))),
             Self::Accepted(chain) => Ok(chain),
         }
@@ -125,11 +125,11 @@ pub unsafe extern "C" fn mecai_alternate_get(
             let (mut count, mut code, mut sentence) =
                 (Out::optional(certificate_count), Out::optional(code), Out::optional(sentence));
             let second: Arc<Second> = handle::get(alternate)?;
-            count.set(second.offered().map_or(0, |offered| offered.chain.len()));
-            if let Some((number, text)) = &second.trouble {
-                code.set(*number);
-                sentence.set(text.view());
-            }
+            count.set(second.offered().map_or(0, |offered| offered.chain().count()));
+            let trouble = second.trouble.as_ref().map(|(number, text)| (*number, text.view()));
+            let (number, text) = trouble.unwrap_or((0, mecai_bytes::NONE));
+            code.set(number);
+            sentence.set(text);
             Ok(())
         })
     }
@@ -151,8 +151,9 @@ pub unsafe extern "C" fn mecai_alternate_certificate(
         guard(error, || {
             let mut certificate = Out::new(certificate, "the certificate")?;
             let second: Arc<Second> = handle::get(alternate)?;
-            let chain = second.offered().map(|offered| offered.chain).unwrap_or_default();
-            let der = chain.get(index).ok_or_else(|| beyond("certificates", index, chain.len()))?;
+            let offered = second.offered();
+            let chain = || offered.iter().flat_map(Offered::chain);
+            let der = chain().nth(index).ok_or_else(|| beyond("certificates", index, chain().count()))?;
             certificate.set(mecai_bytes::of(der));
             Ok(())
         })
@@ -208,7 +209,12 @@ pub unsafe extern "C" fn mecai_alternate_set_wrong_name(
     error: *mut *mut mecai_error,
 ) -> mecai_result {
     // SAFETY: as the caller says.
-    unsafe { guard(error, || Second::set_own(alternate, Own::WrongName(input::text(meant, "the name")?.to_owned()))) }
+    unsafe {
+        guard(error, || {
+            let meant = crate::text::Text::of(input::text(meant, "the name")?);
+            Second::set_own(alternate, Own::WrongName(meant))
+        })
+    }
 }
 
 /// Frees an alternate; NULL is fine.
@@ -282,15 +288,16 @@ pub unsafe extern "C" fn mecai_verifier_fail_over(
             let offered = second.offered();
             let offered = offered.as_ref().map_err(Clone::clone);
             let alternate = offered.and_then(|offered| Ok((offered, own.chain()?)));
-            let judged = shown.with(UnixTime(now), |handshake| {
-                verifier.with(|client| failover::verify(client, handshake, judged.verdict.clone(), alternate))
-            });
-            let outcome = number(judged.outcome());
-            if verdict.is_wanted() {
-                verdict.try_give(Judged::new(judged))?;
-            }
-            place.set(outcome);
-            Ok(())
+            shown.with(UnixTime(now), |handshake| {
+                let judged =
+                    verifier.with(|client| failover::verify(client, handshake, judged.verdict.clone(), alternate));
+                let outcome = number(judged.outcome());
+                if verdict.is_wanted() {
+                    verdict.try_give(Judged::new(judged, handshake.name()))?;
+                }
+                place.set(outcome);
+                Ok(())
+            })
         })
     }
 }

@@ -37,7 +37,7 @@ fn good(call: impl FnOnce(*mut *mut mecai_error) -> u32) {
     if result != MECAI_OK {
         panic!("{:?}", told(error));
     }
-    assert!(error.is_null(), "nothing is left in the place of the error");
+    assert_eq!(error, stale(), "the place of the error is as it was");
 }
 
 /// A call that fails: its result, and the sentence of its error.
@@ -65,16 +65,16 @@ fn told(error: *mut mecai_error) -> (u32, String) {
 fn made<H>(call: impl FnOnce(*mut *mut H, *mut *mut mecai_error) -> u32) -> *mut H {
     let mut handle = stale();
     good(|error| call(&raw mut handle, error));
-    assert!(!handle.is_null());
+    assert!(!handle.is_null() && handle != stale());
     handle
 }
 
-/// A call that makes no handle: its place is cleared.
+/// A call that makes no handle: its place is as it was.
 fn unmade<H>(mut call: impl FnMut(*mut *mut H, *mut *mut mecai_error) -> u32) -> (u32, String) {
     failing(|error| {
         let mut handle = stale();
         let result = call(&raw mut handle, error);
-        assert!(handle.is_null(), "the place is cleared");
+        assert_eq!(handle, stale(), "the place is as it was");
         result
     })
 }
@@ -86,12 +86,12 @@ fn shown(call: impl FnOnce(*mut mecai_bytes, *mut *mut mecai_error) -> u32) -> V
     octets(view).to_vec()
 }
 
-/// A call that shows nothing: its place is cleared.
+/// A call that shows nothing: its place is as it was.
 fn unshown(mut call: impl FnMut(*mut mecai_bytes, *mut *mut mecai_error) -> u32) -> u32 {
     let (result, _) = failing(|error| {
         let mut view = STALE;
         let result = call(&raw mut view, error);
-        assert!(view.data.is_null() && view.len == 0, "the place is cleared");
+        assert_eq!((view.data, view.len), (STALE.data, STALE.len), "the place is as it was");
         result
     });
     result

@@ -21,7 +21,7 @@ fn certificates_are_digested() {
 }
 
 #[test]
-fn what_is_no_certificate_is_told_and_the_place_cleared() {
+fn what_is_no_certificate_is_told() {
     let mut place = [0x5A; 32];
     let (result, sentence) =
         failing(|error| call!(mecai_spki_hash(b"none".as_ptr(), 4, place.as_mut_ptr(), 32, error)));
