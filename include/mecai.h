@@ -749,8 +749,8 @@ mecai_result mecai_answer_write_alternate(const mecai_bytes *certificates,
                                           mecai_error **error);
 
 /**
- * Writes a server's answer to MECAI_EXTENSION_STAGED: what stands in `before`, where this is not NULL, and one
- * certificate more: its chain, certificates in DER, end entity first, and the DER of the proof of its key.
+ * Writes a server's answer to MECAI_EXTENSION_STAGED: what stands in `before` (`before` may be NULL), and one certificate
+ * more: its chain, certificates in DER, end entity first, and the DER of the proof of its key.
  * MECAI_ERR_ANSWER if something is empty, `before` is of another extension, or the answer would have more than 65535
  * octets. The answer is the caller's to free; `before` stays as it is.
  */
@@ -1036,8 +1036,8 @@ mecai_result mecai_handshake_set_chain(mecai_handshake *handshake,
 mecai_result mecai_handshake_set_issuer(mecai_handshake *handshake,
                                         const mecai_authority_list *list,
                                         const char *operator_id,
-                                        const uint8_t *certificate,
-                                        size_t certificate_len,
+                                        const uint8_t *digest,
+                                        size_t digest_len,
                                         mecai_error **error);
 
 /**
@@ -1168,7 +1168,7 @@ mecai_result mecai_request_counts(const mecai_request *request,
  */
 mecai_result mecai_request_authority(const mecai_request *request,
                                      size_t index,
-                                     size_t *operator_,
+                                     size_t *operator_index,
                                      mecai_bytes *authority,
                                      mecai_error **error);
 
@@ -1202,7 +1202,7 @@ mecai_result mecai_request_failure(const mecai_request *request,
 
 /**
  * The bundle of the endorsements that have come so far, the caller's to free; and how many had to be left out for it to
- * fit a server's answer, which may be NULL. MECAI_ERR_NONE if there are none yet.
+ * fit a server's answer: `left_out` may be NULL. MECAI_ERR_NONE if there are none yet.
  */
 mecai_result mecai_request_bundle(const mecai_request *request,
                                   mecai_bundle **bundle,

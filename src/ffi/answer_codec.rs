@@ -150,8 +150,8 @@ pub unsafe extern "C" fn mecai_answer_write_alternate(
     }
 }
 
-/// Writes a server's answer to MECAI_EXTENSION_STAGED: what stands in `before`, where this is not NULL, and one
-/// certificate more: its chain, certificates in DER, end entity first, and the DER of the proof of its key.
+/// Writes a server's answer to MECAI_EXTENSION_STAGED: what stands in `before` (`before` may be NULL), and one certificate
+/// more: its chain, certificates in DER, end entity first, and the DER of the proof of its key.
 /// MECAI_ERR_ANSWER if something is empty, `before` is of another extension, or the answer would have more than 65535
 /// octets. The answer is the caller's to free; `before` stays as it is.
 ///
@@ -172,9 +172,9 @@ pub unsafe extern "C" fn mecai_answer_write_staged(
         guard(error, || {
             let mut place = Out::new(answer, "the answer")?;
             let before: Option<Arc<Answered>> = (!before.is_null()).then(|| handle::get(before)).transpose()?;
-            let staged = before.as_ref().map_or(Ok(StagedList::default()), |before| before.staged())?;
             let chain = input::buffers(certificates, certificate_count, "certificates")?;
             let key_proof = input::octets(key_proof, key_proof_len, "the key proof")?;
+            let staged = before.as_ref().map_or(Ok(StagedList::default()), |before| before.staged())?;
             let octets = extension::write_one_more_staged(staged, &chain, key_proof).ok_or_else(|| {
                 let needed = format!("1 or more certificates and a key proof, none empty, in {} octets", u16::MAX);
                 unfit(needed, &[&chain, &[key_proof]])

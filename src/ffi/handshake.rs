@@ -135,8 +135,8 @@ pub unsafe extern "C" fn mecai_handshake_set_issuer(
     handshake: *mut mecai_handshake,
     list: *const mecai_authority_list,
     operator_id: *const c_char,
-    certificate: *const u8,
-    certificate_len: usize,
+    digest: *const u8,
+    digest_len: usize,
     error: *mut *mut mecai_error,
 ) -> mecai_result {
     // SAFETY: as the caller says.
@@ -144,12 +144,12 @@ pub unsafe extern "C" fn mecai_handshake_set_issuer(
         guard(error, || {
             let list = handle::get::<List>(list)?;
             let id = input::text(operator_id, "the operator's id")?;
-            let certificate = input::array(certificate, certificate_len, "the certificate's digest")?;
+            let digest = input::array(digest, digest_len, "the certificate's digest")?;
             change(handshake, |shown| {
                 shown.own = Own::Refused;
                 let operator = list.list.operators().iter().find(|operator| operator.id == id);
                 let missing = || Failure::new(MECAI_ERR_NONE, format!("the list has no operator {id:?}"));
-                shown.own = Own::Accepted(Chain::issued_by(operator.ok_or_else(missing)?, certificate));
+                shown.own = Own::Accepted(Chain::issued_by(operator.ok_or_else(missing)?, digest));
                 Ok(())
             })
         })

@@ -99,23 +99,19 @@ impl<H> Out<*mut H> {
     }
 }
 
-/// A place for exactly `N` octets, which are zeros until they are something else.
+/// A place for exactly `N` octets.
 pub(super) struct Octets<const N: usize>(ptr::NonNull<u8>);
 
 impl<const N: usize> Octets<N> {
-    /// Clears a place that must be there.
+    /// A place that must be there.
     ///
     /// # Safety
     /// `place` is NULL, or `len` octets may be written there until this is gone.
     pub(super) unsafe fn new(place: *mut u8, len: usize, what: &str) -> Result<Self, Failure> {
         let wrong = || Failure::new(MECAI_ERR_LENGTH, format!("the place for {what} has {len} octets, not {N}"));
         let null = || Failure::new(MECAI_ERR_NULL, format!("the place for {what} is NULL"));
-        let mut octets = Self(ptr::NonNull::new(place).ok_or_else(null)?);
-        if len != N {
-            return Err(wrong());
-        }
-        octets.set(&[0; N]);
-        Ok(octets)
+        let octets = Self(ptr::NonNull::new(place).ok_or_else(null)?);
+        if len == N { Ok(octets) } else { Err(wrong()) }
     }
 
     pub(super) fn set(&mut self, octets: &[u8; N]) {

@@ -126,14 +126,14 @@ pub unsafe extern "C" fn mecai_request_counts(
 pub unsafe extern "C" fn mecai_request_authority(
     request: *const mecai_request,
     index: usize,
-    operator: *mut usize,
+    operator_index: *mut usize,
     authority: *mut mecai_bytes,
     error: *mut *mut mecai_error,
 ) -> mecai_result {
     // SAFETY: as the caller says.
     unsafe {
         guard(error, || {
-            let (mut operator, mut authority) = (Out::optional(operator), Out::optional(authority));
+            let (mut operator, mut authority) = (Out::optional(operator_index), Out::optional(authority));
             let asking: Arc<Asking> = handle::get(request)?;
             let told = handle::lock(&asking.round)?;
             let asked = told.asked(index)?;
@@ -217,7 +217,7 @@ pub unsafe extern "C" fn mecai_request_failure(
 }
 
 /// The bundle of the endorsements that have come so far, the caller's to free; and how many had to be left out for it to
-/// fit a server's answer, which may be NULL. MECAI_ERR_NONE if there are none yet.
+/// fit a server's answer: `left_out` may be NULL. MECAI_ERR_NONE if there are none yet.
 ///
 /// # Safety
 /// What is not NULL may be written to.

@@ -112,6 +112,19 @@ fn misuses(function: &Function) -> Vec<Misuse<'static>> {
                     );
                 }
             }
+            Kind::Room => {
+                let (what, instead, expect) = null("result == MECAI_ERR_NULL");
+                add(what, instead, expect);
+                for length in ["0", "1", "SIZE_MAX"] {
+                    add(
+                        format!("{name} has room for {length}"),
+                        vec![(index + 1, length.to_owned())],
+                        "result == MECAI_ERR_LENGTH",
+                    );
+                }
+                let edge = format!("(uint8_t *)(size_t)at_edge(octets_32, {}_len)", value(function, index));
+                add(format!("{name} ends at a page that cannot be read"), vec![(index, edge)], "result == right");
+            }
             Kind::Value => {}
         }
     }
@@ -206,6 +219,19 @@ fn argument(
             let _ = writeln!(after, "        (void){variable};");
             replaced.map_or_else(|| format!("&{variable}"), str::to_owned)
         }
+        Kind::Room => {
+            let _ = writeln!(
+                before,
+                "        uint8_t {variable}[{}_len];\n        memset({variable}, 0xA5, sizeof {variable});",
+                value(function, index)
+            );
+            let label = format!("{}: {}", function.name, parameter.name);
+            let _ = writeln!(
+                after,
+                "        expect(result == MECAI_OK || is_untouched({variable}, sizeof {variable}), \"{label} was touched\");"
+            );
+            replaced.map_or(variable, str::to_owned)
+        }
         Kind::Buffer | Kind::Text | Kind::Views | Kind::Texts => {
             replaced.map_or_else(|| value(function, index), str::to_owned)
         }
@@ -219,7 +245,7 @@ fn value(function: &Function, index: usize) -> String {
     let parameter = &function.parameters[index];
     let before = index.checked_sub(1).map(|before| &function.parameters[before]);
     match before.map(|before| &before.kind) {
-        Some(Kind::Buffer | Kind::Views | Kind::Texts) => format!("{}_len", value(function, index - 1)),
+        Some(Kind::Buffer | Kind::Views | Kind::Texts | Kind::Room) => format!("{}_len", value(function, index - 1)),
         _ => format!("good_{}", parameter.name),
     }
 }
@@ -236,7 +262,7 @@ fn panic(function: &Function) -> String {
                 let _ = writeln!(after, "        free_{noun}(a{index});");
                 format!("a{index}")
             }
-            Kind::NewHandle(_) | Kind::Place(_) => "NULL".to_owned(),
+            Kind::NewHandle(_) | Kind::Place(_) | Kind::Room => "NULL".to_owned(),
             _ => value(function, index),
         };
         arguments.push(argument);

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Texts,
     /// A place for a value of this type.
     Place(String),
+    /// A place for octets, whose length is the next parameter.
+    Room,
     /// A value.
     Value,
 }
@@ -52,6 +54,7 @@ impl Function {
                     || says(&format!("`{name}` is not NULL"))
                     || (matches!(parameter.kind, Kind::Buffer | Kind::Text)
                         && (says("NULL for ") || says("NULL forgets")))
+                    || (parameter.kind == Kind::Text && says("NULL if "))
             }
         }
     }
@@ -104,6 +107,7 @@ fn parameter(text: &str) -> Parameter {
     let (ctype, name) = text.split_at(start);
     let kind = match ctype.trim() {
         "const uint8_t *" => Kind::Buffer,
+        "uint8_t *" => Kind::Room,
         "const mecai_bytes *" => Kind::Views,
         "const char *" => Kind::Text,
         "const char *const *" => Kind::Texts,

@@ -30,7 +30,7 @@ static void expect(bool holds, const char *format, ...)
 /* The good call of a function, which may still have nothing to give: but it is not misuse. */
 static void expect_known(const char *name, mecai_result result)
 {
-    expect(result == MECAI_OK || result >= MECAI_ERR_MISSING, "%s as it should be gives %u", name, result);
+    expect(result == MECAI_OK || result >= MECAI_ERR_INDEX, "%s as it should be gives %u", name, result);
 }
 
 static bool is_untouched(const void *place, size_t length)
@@ -102,7 +102,8 @@ static struct file read_file(const char *directory, const char *name)
 /* Good arguments, by the names of parameters. */
 static const uint8_t octets_32[32] = {7};
 static const uint8_t octets_4[4] = {192, 0, 2, 1};
-static mecai_bytes chain[2];
+static mecai_bytes chain[2], bundles[1];
+static const mecai_bytes authorities[1] = {{octets_32, 8}};
 #define NOW 1796126400
 #define good_json json.data
 #define good_json_len json.len
@@ -120,8 +121,41 @@ static mecai_bytes chain[2];
 #define good_spki_hash_len sizeof octets_32
 #define good_secret octets_32
 #define good_secret_len sizeof octets_32
-#define good_certificate octets_32
-#define good_certificate_len sizeof octets_32
+#define good_certificate leaf.data
+#define good_certificate_len leaf.len
+#define good_digest octets_32
+#define good_digest_len sizeof octets_32
+#define good_hash octets_32
+#define good_hash_len sizeof octets_32
+#define good_octets answer_octets.data
+#define good_octets_len answer_octets.len
+#define good_handshake_key octets_32
+#define good_handshake_key_len sizeof octets_32
+#define good_key_proof octets_32
+#define good_key_proof_len sizeof octets_32
+#define good_bundles bundles
+#define good_bundles_len 1
+#define good_authorities authorities
+#define good_authorities_len 1
+#define good_body bundle_der.data
+#define good_body_len bundle_der.len
+#define good_reason "a root that nobody trusts"
+#define good_meant "shop.example"
+#define good_why "no route to host"
+#define good_host "shop.example"
+#define good_staged 0
+#define good_first 60
+#define good_longest 3600
+#define good_retry_at 0
+#define good_random 7
+#define good_protocol 0
+#define good_produced_at NOW
+#define good_lifetime 86400
+#define good_deadline (NOW + 60)
+#define good_days 7
+#define good_status 200
+#define good_content_type "application/vnd.mecai.endorsement"
+#define good_retry_after "120"
 #define good_operator_id "operator-a"
 #define good_address octets_4
 #define good_address_len sizeof octets_4
@@ -252,6 +286,55 @@ static mecai_error *make_mecai_error(void)
 }
 #define free_mecai_error mecai_error_free
 
+static mecai_answer *make_mecai_answer(void)
+{
+    mecai_answer *answer = NULL;
+    must(mecai_answer_read_vouchers(answer_octets.data, answer_octets.len, &answer, NULL));
+    return answer;
+}
+#define free_mecai_answer mecai_answer_free
+
+static mecai_alternate *make_mecai_alternate(void)
+{
+    mecai_alternate *alternate = NULL;
+    must(mecai_alternate_read(octets_32, sizeof octets_32, octets_32, sizeof octets_32, &alternate, NULL));
+    return alternate;
+}
+#define free_mecai_alternate mecai_alternate_free
+
+static mecai_backoff *make_mecai_backoff(void)
+{
+    mecai_backoff *backoff = NULL;
+    must(mecai_backoff_new(60, 3600, &backoff, NULL));
+    return backoff;
+}
+#define free_mecai_backoff mecai_backoff_free
+
+static mecai_request_builder *make_mecai_request_builder(void)
+{
+    mecai_request_builder *builder = NULL;
+    mecai_authority_list *list = make_mecai_authority_list();
+    must(mecai_request_builder_new(&builder, NULL));
+    must(mecai_request_builder_set_list(builder, list, NULL));
+    must(mecai_request_builder_set_server(builder, good_host, good_port, NULL));
+    must(mecai_request_builder_add_address(builder, octets_4, sizeof octets_4, NULL));
+    must(mecai_request_builder_set_certificate(builder, octets_32, sizeof octets_32, NULL));
+    must(mecai_request_builder_set_times(builder, NOW, good_lifetime, good_deadline, NULL));
+    must(mecai_authority_list_free(list));
+    return builder;
+}
+#define free_mecai_request_builder mecai_request_builder_free
+
+static mecai_request *make_mecai_request(void)
+{
+    mecai_request_builder *builder = make_mecai_request_builder();
+    mecai_request *request = NULL;
+    must(mecai_request_builder_build(builder, &request, NULL));
+    must(mecai_request_builder_free(builder));
+    return request;
+}
+#define free_mecai_request mecai_request_free
+
 /* A handle of another type than this one. */
 static mecai_bundle *other_bundle;
 static mecai_policy *other_policy;
@@ -288,6 +371,7 @@ int main(int count, char **arguments)
     issuer = read_file(arguments[1], "issuer.der");
     chain[0] = (mecai_bytes){leaf.data, leaf.len};
     chain[1] = (mecai_bytes){issuer.data, issuer.len};
+    bundles[0] = (mecai_bytes){bundle_der.data, bundle_der.len};
     misuse_all();
     if (other_bundle != NULL)
         free_another_type();
