@@ -9,7 +9,9 @@ use mecai::verdict::{Code, Outcome};
 use once_cell::race::OnceBox;
 
 use crate::attach::{self, Refusal};
+use crate::config::ConfigError;
 use crate::guard::guard;
+use crate::library::NoLibrary;
 use crate::module::VERSION;
 use crate::{status, told};
 
@@ -289,13 +291,12 @@ unsafe fn strings<'a>(strings: *const *const c_char, count: usize) -> Result<Vec
 }
 
 fn number(outcome: Result<(), Refusal>) -> u32 {
-    use crate::library::NoLibrary;
     match outcome {
         Ok(()) => MECAI_OPENSSL_OK,
         Err(Refusal::Null(_)) => MECAI_OPENSSL_ERR_NULL,
         Err(Refusal::Argument(_)) => MECAI_OPENSSL_ERR_ARGUMENT,
+        Err(Refusal::File(_) | Refusal::Settings(ConfigError::File { .. })) => MECAI_OPENSSL_ERR_FILE,
         Err(Refusal::Settings(_) | Refusal::NotText(_) | Refusal::Nothing(_)) => MECAI_OPENSSL_ERR_SETTINGS,
-        Err(Refusal::File(_)) => MECAI_OPENSSL_ERR_FILE,
         Err(Refusal::Library(NoLibrary::NotFound(_) | NoLibrary::Unusable { .. })) => MECAI_OPENSSL_ERR_HIDDEN,
         Err(Refusal::Library(NoLibrary::TooMany)) => MECAI_OPENSSL_ERR_TOO_MANY,
         Err(Refusal::OpenSsl(_)) => MECAI_OPENSSL_ERR_OPENSSL,

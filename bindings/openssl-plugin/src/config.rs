@@ -51,6 +51,9 @@ pub(crate) enum ConfigError {
     /// A value that its key does not take.
     #[error("{key} = {value}: {problem}")]
     Value { key: &'static str, value: String, problem: String },
+    /// A file that cannot be used.
+    #[error("{key} = {path}: {problem}")]
+    File { key: &'static str, path: String, problem: String },
     /// A key that the others need.
     #[error("{key} is missing: {why}")]
     Missing { key: &'static str, why: &'static str },
@@ -118,8 +121,10 @@ impl Client {
             addresses: section.word("addresses", AddressRule::Note, &addresses)?,
             exempt: section.list::<Exemption>("exempt")?,
             local_roots: match section.path("local_roots")? {
-                Some(path) => local_roots::read(&path)
-                    .map_err(|error| ConfigError::value("local_roots", path.display(), error))?,
+                Some(path) => local_roots::read(&path).map_err(|error| {
+                    let (path, problem) = (path.display().to_string(), error.to_string());
+                    ConfigError::File { key: "local_roots", path, problem }
+                })?,
                 None => Vec::new(),
             },
             failover: section.word("failover", true, &[("on", true), ("off", false)])?,

@@ -35,7 +35,10 @@ impl Memory {
     /// What picks are drawn by; none without a secret that is this user's alone and this machine's (spec 7).
     pub(crate) fn secret(&self, log: &Log) -> Option<PickSecret> {
         let state = self.state.as_ref()?;
-        let secret = state.secret().map_err(|error| log.problem(format_args!("picks have no secret: {error}"))).ok()?;
+        let tell = |problem: String| {
+            log.problem(format_args!("state = {}: picks have no secret: {problem}", state.path().display()));
+        };
+        let secret = state.secret().map_err(|error| tell(error.to_string())).ok()?;
         let secret =
             std::fs::read_to_string(MACHINE_ID).map_err(|error| format!("cannot be read: {error}")).and_then(|text| {
                 match machine_id(&text) {
@@ -43,8 +46,7 @@ impl Memory {
                     Err(problem) => Err(problem.to_string()),
                 }
             });
-        let tell = |problem| log.problem(format_args!("picks have no secret: {MACHINE_ID} {problem}"));
-        secret.map_err(tell).ok()
+        secret.map_err(|problem| tell(format!("{MACHINE_ID} {problem}"))).ok()
     }
 
     /// Whether this host has promised to go on showing vouchers.
