@@ -466,6 +466,11 @@ typedef struct mecai_backoff mecai_backoff;
 typedef struct mecai_bundle mecai_bundle;
 
 /**
+ * The SHA-256 of certificates, ascending. They do not change; any number of threads may use them at once.
+ */
+typedef struct mecai_digests mecai_digests;
+
+/**
  * Why a call failed: the result, and a sentence with the values compared. It does not change; any number of threads may
  * use it at once.
  */
@@ -496,6 +501,12 @@ typedef struct mecai_request mecai_request;
  * A request while it is put together. Used by one thread at a time.
  */
 typedef struct mecai_request_builder mecai_request_builder;
+
+/**
+ * A directory with the vouchers of a server's certificates. Any number of threads may ask it for answers at once; it is
+ * changed by one thread at a time, and by one program at a time.
+ */
+typedef struct mecai_store mecai_store;
 
 /**
  * The verdict on one handshake. It never tells which operators were picked. It does not change; any number of threads
@@ -1000,6 +1011,21 @@ const char *mecai_code_meaning(uint32_t code);
 const char *mecai_code_advice(uint32_t code);
 
 /**
+ * How many digests there are.
+ */
+mecai_result mecai_digests_count(const mecai_digests *digests, size_t *count, mecai_error **error);
+
+/**
+ * The digest with an index: 32 octets, which stay until the digests are freed.
+ */
+mecai_result mecai_digests_get(const mecai_digests *digests, size_t index, mecai_bytes *digest, mecai_error **error);
+
+/**
+ * Frees digests; NULL is fine.
+ */
+mecai_result mecai_digests_free(mecai_digests *digests);
+
+/**
  * The result of the call that failed, and the sentence, UTF-8, which stays until the error is freed. Either place may be
  * NULL.
  */
@@ -1324,6 +1350,98 @@ mecai_result mecai_request_unreachable(mecai_request *request,
  * ends with a NUL, and is not to be freed. Any thread may call this.
  */
 const char *mecai_result_str(uint32_t result);
+
+/**
+ * The store in a directory. Of at most `capacity` certificates the answers are kept at hand, at least of one. Nothing is
+ * opened yet, and nothing stays open: a directory that is not there may appear later. The store is the caller's to free.
+ */
+mecai_result mecai_store_open(const char *directory,
+                              size_t capacity,
+                              mecai_store **store,
+                              mecai_error **error);
+
+/**
+ * What the server answers to an extension, MECAI_EXTENSION_…, in a handshake with the certificate of this SHA-256 (32
+ * octets), to a client that sent this SNI name, or NULL, at the time `now` (seconds since 1970). The answer is the
+ * caller's to free; it is NULL if nothing is to be sent. Its octets are not copied. Files are looked at once in five
+ * seconds at most.
+ *
+ * A file that cannot be used is told once, as MECAI_ERR_STORE. While what was read before is still in force, it is
+ * answered from that: then the call gives MECAI_OK and the answer, and the place for the error has what is to be logged.
+ * Only where there is no answer does the call fail; the handshake goes on without one.
+ */
+mecai_result mecai_store_answer(const mecai_store *store,
+                                const uint8_t *certificate,
+                                size_t certificate_len,
+                                uint32_t extension,
+                                const char *name,
+                                uint64_t now,
+                                mecai_answer **answer,
+                                mecai_error **error);
+
+/**
+ * Frees a store; NULL is fine. Its files stay.
+ */
+mecai_result mecai_store_free(mecai_store *store);
+
+/**
+ * Adds bundles in DER to the file of the certificate with this SHA-256 (32 octets), which is made if it is not there: they
+ * are for this certificate, or for the alternate that the file has. Of each host and port the four freshest stay that are
+ * in force at the time `now` (seconds since 1970), each authority in the freshest that it signed only. `left_out`, which
+ * may be NULL, receives of how many bundles the file has no room for.
+ *
+ * MECAI_ERR_MALFORMED, _UNKNOWN_VERSION or _TOO_LONG_LIVED for what is no bundle, MECAI_ERR_STORE for one that is for
+ * another certificate, and if the file cannot be used or written; then nothing has changed. A file that cannot be used
+ * stays as it is until it is removed.
+ */
+mecai_result mecai_store_add_bundles(mecai_store *store,
+                                     const uint8_t *certificate,
+                                     size_t certificate_len,
+                                     const mecai_bytes *bundles,
+                                     size_t bundle_count,
+                                     uint64_t now,
+                                     size_t *left_out,
+                                     mecai_error **error);
+
+/**
+ * Sets the alternate that is shown beside the certificate with this SHA-256 (32 octets): certificates in DER, end entity
+ * first, 1 to 10; none take it away. Bundles for it stay while its end entity is the same. Clients go over only to an
+ * alternate on the same key, for the same names, of another operator; whether it is, is not looked at. MECAI_ERR_STORE if
+ * no server could show the chain, or the file cannot be used or written.
+ */
+mecai_result mecai_store_set_alternate(mecai_store *store,
+                                       const uint8_t *certificate,
+                                       size_t certificate_len,
+                                       const mecai_bytes *alternate,
+                                       size_t alternate_count,
+                                       mecai_error **error);
+
+/**
+ * Takes away everything that is stored for the certificate with this SHA-256 (32 octets); if that is nothing, it is no
+ * error. A server that has read it goes on until it expires.
+ */
+mecai_result mecai_store_remove(mecai_store *store,
+                                const uint8_t *certificate,
+                                size_t certificate_len,
+                                mecai_error **error);
+
+/**
+ * The certificates for which there are files, as they are now; whether these can be used is not looked at. The digests
+ * are the caller's to free.
+ */
+mecai_result mecai_store_certificates(const mecai_store *store, mecai_digests **digests, mecai_error **error);
+
+/**
+ * Writes an OpenSSL serverinfo file at `path`, for servers without the module: what is answered at the time `now` (seconds
+ * since 1970) in handshakes with the certificate of this SHA-256 (32 octets) to clients that name no host. Without
+ * vouchers it says nothing, and servers can read it all the same. It replaces a file of this path.
+ */
+mecai_result mecai_store_write_serverinfo(const mecai_store *store,
+                                          const uint8_t *certificate,
+                                          size_t certificate_len,
+                                          const char *path,
+                                          uint64_t now,
+                                          mecai_error **error);
 
 /**
  * The outcome; the code, a number that never changes; and one sentence with the values compared, which stays until the

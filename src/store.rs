@@ -1,10 +1,12 @@
 //! The server's store (spec section 11): a directory with one file per certificate, and the answers built from it.
 //!
 //! The agent [merges](Contents::merge) what authorities gave into [`Contents`] and [writes](Store::write) them. The
-//! serving process keeps a [`Cache`], which gives a prebuilt answer per handshake.
+//! serving process keeps a [`Cache`], which gives a prebuilt answer per handshake. Programs without an agent [add](Store::add)
+//! what they collected themselves.
 
 mod answers;
 mod cache;
+mod change;
 mod error;
 mod file;
 mod merge;
@@ -20,7 +22,7 @@ pub use self::answers::{Answers, LeftOut, Part, STAGED_ANSWER_MAX};
 pub use self::cache::{Cache, LOOK_EVERY};
 pub use self::error::{StoreCause, StoreError};
 pub use self::file::{Contents, FILE_MAX, StoredAlternate, StoredBundle, StoredStaged};
-pub use self::serverinfo::{serverinfo, write_serverinfo};
+pub use self::serverinfo::{NO_VOUCHERS, serverinfo, serverinfo_text, write_serverinfo};
 use crate::octets::Hex;
 use crate::{Sha256, durable};
 

@@ -1,7 +1,9 @@
 //! What C passes: checked, then borrowed for the call.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, OsStr, c_char};
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::slice;
 
 use super::error::Failure;
@@ -60,6 +62,18 @@ pub(super) unsafe fn optional_text<'a>(text: *const c_char, what: &str) -> Resul
 pub(super) unsafe fn text<'a>(text: *const c_char, what: &str) -> Result<&'a str, Failure> {
     // SAFETY: as the caller says.
     unsafe { optional_text(text, what)? }.ok_or_else(|| null(what))
+}
+
+/// A path that ends with a NUL, of any octets.
+///
+/// # Safety
+/// As for [`optional_text`].
+pub(super) unsafe fn path<'a>(path: *const c_char, what: &str) -> Result<&'a Path, Failure> {
+    if path.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: as the caller says.
+    Ok(Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes())))
 }
 
 /// The buffers of an array of views; NULL of length 0 is an empty one.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use data_encoding::BASE64;
 
-use super::answers::Part;
+use super::answers::{Answers, Part};
 use super::error::{StoreCause, StoreError};
 use crate::durable;
 
@@ -25,6 +25,19 @@ pub fn serverinfo(answers: &[(Part, &[u8])]) -> Option<String> {
         text.push_str(&format!("-----END {LABEL}-----\n"));
     }
     (!text.is_empty()).then_some(text)
+}
+
+/// A serverinfo file without vouchers: a server that is told to read one does not start without it. It says of 0xFF4D
+/// that it may stand in a ClientHello (0x0080), and nothing of an answer.
+pub const NO_VOUCHERS: &str =
+    "-----BEGIN SERVERINFOV2 FOR MECAI-----\nAAAAgP9NAAA=\n-----END SERVERINFOV2 FOR MECAI-----\n";
+
+/// The text of the file that serves what these answers say to clients that name no host, if anything.
+#[must_use]
+pub fn serverinfo_text(answers: &Answers) -> String {
+    let answers = |part| answers.get(part, None).map(|answer| (part, &answer[..]));
+    let answers: Vec<(Part, &[u8])> = Part::ALL.into_iter().filter_map(answers).collect();
+    serverinfo(&answers).unwrap_or_else(|| NO_VOUCHERS.to_owned())
 }
 
 /// Writes the file durably; readable by everybody, since vouchers are public.

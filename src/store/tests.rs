@@ -36,7 +36,7 @@ pub(super) fn bundle(
     bundle_for(CERTIFICATE, host, port, produced_at, authorities)
 }
 
-fn bundle_for(
+pub(super) fn bundle_for(
     certificate: Sha256,
     host: &str,
     port: u16,

@@ -20,6 +20,7 @@ mod answer;
 mod authorities;
 mod request;
 mod small;
+mod store;
 mod world;
 
 /// A place for an error, as it was before the call.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use mecai::Sha256;
 use mecai::chain::certificate_digest;
 use mecai::store::{
-    Answers, Contents, LeftOut, Part, Store, StoreCause, StoreError, StoredAlternate, StoredBundle, StoredStaged,
-    serverinfo, write_serverinfo,
+    Answers, Contents, LeftOut, NO_VOUCHERS, Store, StoreCause, StoreError, StoredAlternate, StoredBundle,
+    StoredStaged, serverinfo_text, write_serverinfo,
 };
 use mecai::time::UnixTime;
 
@@ -19,11 +19,6 @@ use super::trouble::Trouble;
 
 /// A file that could not be written is tried again after so many seconds.
 const RETRY: u64 = 5;
-
-/// A serverinfo file without vouchers: a server that is told to read one does not start without it. It says of 0xFF4D
-/// that it may stand in a ClientHello (0x0080), and nothing of an answer.
-const NO_VOUCHERS: &str =
-    "-----BEGIN SERVERINFOV2 FOR MECAI-----\nAAAAgP9NAAA=\n-----END SERVERINFOV2 FOR MECAI-----\n";
 
 /// The vouchers of one certificate.
 pub(super) struct Shelf {
@@ -88,17 +83,7 @@ impl Shelf {
 
     /// The second certificate to show beside this one, its chain; its bundles stay while it is the same.
     pub(super) fn set_alternate(&mut self, chain: Option<&[Vec<u8>]>, now: UnixTime) -> Result<(), Trouble> {
-        let before = self.contents.alternate();
-        if before.map(|alternate| &alternate.chain[..]) == chain {
-            return Ok(());
-        }
-        let alternate = chain.map(|chain| {
-            let is_same = self.alternate == chain.first().map(|der| certificate_digest(der));
-            let bundles = before.filter(|_| is_same).map(|alternate| alternate.bundles.clone());
-            StoredAlternate { chain: chain.to_vec(), bundles: bundles.unwrap_or_default() }
-        });
-        let (own, staged) = (self.contents.bundles().to_vec(), self.contents.staged().to_vec());
-        let contents = Contents::new(*self.contents.certificate(), own, alternate, staged).map_err(malformed)?;
+        let contents = self.contents.with_alternate(chain).map_err(malformed)?;
         self.replace(contents, now);
         Ok(())
     }
@@ -253,12 +238,6 @@ fn malformed(error: mecai::statement::DecodeError) -> Trouble {
 
 fn digest_of(alternate: Option<&StoredAlternate>) -> Option<Sha256> {
     alternate?.chain.first().map(|der| certificate_digest(der))
-}
-
-fn serverinfo_text(answers: &Answers) -> String {
-    let answers = |part| answers.get(part, None).map(|answer| (part, &answer[..]));
-    let answers: Vec<(Part, &[u8])> = Part::ALL.into_iter().filter_map(answers).collect();
-    serverinfo(&answers).unwrap_or_else(|| NO_VOUCHERS.to_owned())
 }
 
 /// An alternate or staged certificates, which only one of the files may have.
