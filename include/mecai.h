@@ -6,8 +6,8 @@
  * at once, and any other by one at a time.
  *
  * Every function that can fail gives a mecai_result, and takes as its last argument a place for an error,
- * which may be NULL; what is put there is the caller's to free with mecai_error_free. A buffer is followed
- * by its length, and NULL of length 0 is an empty one. Texts end with a NUL and are UTF-8. Places for what a
+ * which may be NULL: it receives an error, the caller's to free with mecai_error_free, or NULL. A buffer is
+ * followed by its length, and NULL of length 0 is an empty one. Texts end with a NUL and are UTF-8. Places for what a
  * function gives are written to only when it has worked; but an outcome says refused from the beginning. */
 
 #ifndef MECAI_H
@@ -1371,8 +1371,8 @@ mecai_result mecai_store_open(const char *directory,
  * Only where there is no answer does the call fail; the handshake goes on without one.
  */
 mecai_result mecai_store_answer(const mecai_store *store,
-                                const uint8_t *certificate,
-                                size_t certificate_len,
+                                const uint8_t *digest,
+                                size_t digest_len,
                                 uint32_t extension,
                                 const char *name,
                                 uint64_t now,
@@ -1395,8 +1395,8 @@ mecai_result mecai_store_free(mecai_store *store);
  * stays as it is until it is removed.
  */
 mecai_result mecai_store_add_bundles(mecai_store *store,
-                                     const uint8_t *certificate,
-                                     size_t certificate_len,
+                                     const uint8_t *digest,
+                                     size_t digest_len,
                                      const mecai_bytes *bundles,
                                      size_t bundle_count,
                                      uint64_t now,
@@ -1410,8 +1410,8 @@ mecai_result mecai_store_add_bundles(mecai_store *store,
  * no server could show the chain, or the file cannot be used or written.
  */
 mecai_result mecai_store_set_alternate(mecai_store *store,
-                                       const uint8_t *certificate,
-                                       size_t certificate_len,
+                                       const uint8_t *digest,
+                                       size_t digest_len,
                                        const mecai_bytes *alternate,
                                        size_t alternate_count,
                                        mecai_error **error);
@@ -1420,10 +1420,7 @@ mecai_result mecai_store_set_alternate(mecai_store *store,
  * Takes away everything that is stored for the certificate with this SHA-256 (32 octets); if that is nothing, it is no
  * error. A server that has read it goes on until it expires.
  */
-mecai_result mecai_store_remove(mecai_store *store,
-                                const uint8_t *certificate,
-                                size_t certificate_len,
-                                mecai_error **error);
+mecai_result mecai_store_remove(mecai_store *store, const uint8_t *digest, size_t digest_len, mecai_error **error);
 
 /**
  * The certificates for which there are files, as they are now; whether these can be used is not looked at. The digests
@@ -1437,8 +1434,8 @@ mecai_result mecai_store_certificates(const mecai_store *store, mecai_digests **
  * vouchers it says nothing, and servers can read it all the same. It replaces a file of this path.
  */
 mecai_result mecai_store_write_serverinfo(const mecai_store *store,
-                                          const uint8_t *certificate,
-                                          size_t certificate_len,
+                                          const uint8_t *digest,
+                                          size_t digest_len,
                                           const char *path,
                                           uint64_t now,
                                           mecai_error **error);

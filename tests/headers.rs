@@ -16,8 +16,8 @@ fn mecai_h_says_what_the_code_says() {
         * A handle may be freed while other threads use it; a const handle may be used by any number of threads\n \
         * at once, and any other by one at a time.\n *\n \
         * Every function that can fail gives a mecai_result, and takes as its last argument a place for an error,\n \
-        * which may be NULL; what is put there is the caller's to free with mecai_error_free. A buffer is followed\n \
-        * by its length, and NULL of length 0 is an empty one. Texts end with a NUL and are UTF-8. Places for what a\n \
+        * which may be NULL: it receives an error, the caller's to free with mecai_error_free, or NULL. A buffer is\n \
+        * followed by its length, and NULL of length 0 is an empty one. Texts end with a NUL and are UTF-8. Places for what a\n \
         * function gives are written to only when it has worked; but an outcome says refused from the beginning.";
     compare("mecai.h", "MECAI_H", about, &[], &sources(&root().join("src/ffi")));
 }

@@ -6,7 +6,7 @@ use super::error::{Failure, mecai_error};
 use super::output::Out;
 use super::result::{MECAI_ERR_PANIC, MECAI_OK, mecai_result};
 
-/// Runs the body of a function that can fail. Where `error` is not NULL, it receives what went wrong.
+/// Runs the body of a function that can fail. Where `error` is not NULL, it receives what went wrong, or NULL.
 ///
 /// # Safety
 /// `error` is NULL, or a handle may be written there.
@@ -15,6 +15,7 @@ pub(super) unsafe fn guard(error: *mut *mut mecai_error, body: impl FnOnce() -> 
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: as the caller says.
         let mut error = unsafe { Out::optional(error) };
+        error.set(std::ptr::null_mut());
         planted();
         let failure = match body() {
             Ok(()) => return MECAI_OK,

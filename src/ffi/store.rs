@@ -89,8 +89,8 @@ pub unsafe extern "C" fn mecai_store_open(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mecai_store_answer(
     store: *const mecai_store,
-    certificate: *const u8,
-    certificate_len: usize,
+    digest: *const u8,
+    digest_len: usize,
     extension: u32,
     name: *const c_char,
     now: u64,
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn mecai_store_answer(
     unsafe {
         guard(error, || {
             let mut place = Out::new(answer, "the answer")?;
-            let certificate = input::array(certificate, certificate_len, "the certificate's digest")?;
+            let certificate = input::array(digest, digest_len, "the certificate's digest")?;
             let other = || Failure::new(MECAI_ERR_VALUE, format!("{extension:#x} is no extension that is answered"));
             let part = u16::try_from(extension).ok().and_then(Part::of).ok_or_else(other)?;
             let name = input::optional_text(name, "the name")?;
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn mecai_store_answer(
             let tell = |error: &StoreError| problem = Some(Failure::from(error));
             match (kept.cache.answer(&certificate, part, name, UnixTime(now), tell), problem) {
                 (None, Some(problem)) => return Err(problem),
-                (None, None) => {}
+                (None, None) => place.set(std::ptr::null_mut()),
                 (Some(octets), problem) => {
                     place.try_give(Answered::unread(part.extension(), octets))?;
                     if let Some(problem) = problem {

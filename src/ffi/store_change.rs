@@ -28,8 +28,8 @@ use crate::time::UnixTime;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mecai_store_add_bundles(
     store: *mut mecai_store,
-    certificate: *const u8,
-    certificate_len: usize,
+    digest: *const u8,
+    digest_len: usize,
     bundles: *const mecai_bytes,
     bundle_count: usize,
     now: u64,
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn mecai_store_add_bundles(
     unsafe {
         guard(error, || {
             let mut left_out = Out::optional(left_out);
-            let certificate = input::array(certificate, certificate_len, "the certificate's digest")?;
+            let certificate = input::array(digest, digest_len, "the certificate's digest")?;
             let bundles = input::buffers(bundles, bundle_count, "bundles")?;
             let bundles = bundles.into_iter().map(StoredBundle::from_der).collect::<Result<_, _>>()?;
             let out = Kept::change(store, |store| store.add(&certificate, bundles, UnixTime(now)))?;
@@ -60,8 +60,8 @@ pub unsafe extern "C" fn mecai_store_add_bundles(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mecai_store_set_alternate(
     store: *mut mecai_store,
-    certificate: *const u8,
-    certificate_len: usize,
+    digest: *const u8,
+    digest_len: usize,
     alternate: *const mecai_bytes,
     alternate_count: usize,
     error: *mut *mut mecai_error,
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn mecai_store_set_alternate(
     // SAFETY: as the caller says.
     unsafe {
         guard(error, || {
-            let certificate = input::array(certificate, certificate_len, "the certificate's digest")?;
+            let certificate = input::array(digest, digest_len, "the certificate's digest")?;
             let alternate = input::buffers(alternate, alternate_count, "certificates")?;
             let chain: Vec<Vec<u8>> = alternate.into_iter().map(<[u8]>::to_vec).collect();
             let chain = (!chain.is_empty()).then_some(&chain[..]);
@@ -86,14 +86,14 @@ pub unsafe extern "C" fn mecai_store_set_alternate(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mecai_store_remove(
     store: *mut mecai_store,
-    certificate: *const u8,
-    certificate_len: usize,
+    digest: *const u8,
+    digest_len: usize,
     error: *mut *mut mecai_error,
 ) -> mecai_result {
     // SAFETY: as the caller says.
     unsafe {
         guard(error, || {
-            let certificate = input::array(certificate, certificate_len, "the certificate's digest")?;
+            let certificate = input::array(digest, digest_len, "the certificate's digest")?;
             Kept::change(store, |store| store.remove(&certificate))
         })
     }
@@ -129,8 +129,8 @@ pub unsafe extern "C" fn mecai_store_certificates(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mecai_store_write_serverinfo(
     store: *const mecai_store,
-    certificate: *const u8,
-    certificate_len: usize,
+    digest: *const u8,
+    digest_len: usize,
     path: *const c_char,
     now: u64,
     error: *mut *mut mecai_error,
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn mecai_store_write_serverinfo(
     // SAFETY: as the caller says.
     unsafe {
         guard(error, || {
-            let certificate = input::array(certificate, certificate_len, "the certificate's digest")?;
+            let certificate = input::array(digest, digest_len, "the certificate's digest")?;
             let path = input::path(path, "the path")?;
             let kept: Arc<Kept> = handle::get(store)?;
             Ok(kept.store.write_serverinfo(&certificate, path, UnixTime(now))?)

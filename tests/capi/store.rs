@@ -55,7 +55,7 @@ impl Shop {
         match call!(mecai_store_add_bundles(store, octets, 32, views.0, views.1, NOW, to, error)) {
             MECAI_OK => Ok(left_out),
             result => {
-                assert_eq!(left_out, 0, "the place is cleared");
+                assert_eq!(left_out, 9, "the place is as it was");
                 Err(result)
             }
         }
@@ -96,7 +96,7 @@ fn ask(
     let (mut answer, mut error) = (stale(), stale());
     let places = (&raw mut answer, &raw mut error);
     let result = call!(mecai_store_answer(store, CERTIFICATE.as_ptr(), 32, extension, name, now, places.0, places.1));
-    let octets = (!answer.is_null()).then(|| {
+    let octets = (result == MECAI_OK && !answer.is_null()).then(|| {
         let mut of = 9;
         let octets = shown(|view, error| call!(mecai_answer_octets(answer, &raw mut of, view, error)));
         assert_eq!(of, extension);

@@ -104,7 +104,8 @@ fn misuses(function: &Function) -> Vec<Misuse<'static>> {
                 let (what, instead, expect) =
                     null(if optional { "result == right" } else { "result == MECAI_ERR_NULL" });
                 add(what, instead, expect);
-                if parameter.kind == Kind::Text {
+                // Paths are what the system takes.
+                if parameter.kind == Kind::Text && !["directory", "path"].contains(&name.as_str()) {
                     add(
                         format!("{name} is not UTF-8"),
                         vec![(index, "(const char *)at_edge(\"\\xFF\", 2)".to_owned())],
@@ -191,7 +192,7 @@ fn argument(
             let checks = match replaced {
                 Some(_) => String::new(),
                 None if noun == "mecai_error" => {
-                    format!("        check_error(result, {variable}, (void *)&here, \"{label}\");\n")
+                    format!("        check_error(result, {variable}, \"{label}\");\n")
                 }
                 None => format!(
                     "        if (result == MECAI_OK)\n            free_{noun}({variable});\n        else\n            \

@@ -51,6 +51,7 @@ impl Function {
             _ => {
                 let name = &parameter.name;
                 says(&format!("`{name}` may be NULL"))
+                    || says(&format!("`{name}`, which may be NULL"))
                     || says(&format!("`{name}` is not NULL"))
                     || (matches!(parameter.kind, Kind::Buffer | Kind::Text)
                         && (says("NULL for ") || says("NULL forgets")))
