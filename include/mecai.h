@@ -265,6 +265,46 @@
 #define MECAI_ERR_NOT_VOUCHED 180
 
 /**
+ * The verdict has no promise.
+ */
+#define MECAI_PROMISE_NONE 0
+
+/**
+ * The promise is kept in mind.
+ */
+#define MECAI_PROMISE_KEPT 1
+
+/**
+ * An earlier promise was taken back.
+ */
+#define MECAI_PROMISE_TAKEN_BACK 2
+
+/**
+ * An equally new or newer one is kept already, or there was nothing to take back.
+ */
+#define MECAI_PROMISE_UNCHANGED 3
+
+/**
+ * 64 other hosts of the domain are remembered: it is not kept.
+ */
+#define MECAI_PROMISE_NO_PLACE 4
+
+/**
+ * The report was written.
+ */
+#define MECAI_SPOOLED_WRITTEN 1
+
+/**
+ * The same event was recorded before.
+ */
+#define MECAI_SPOOLED_KNOWN 2
+
+/**
+ * There is no place for it: it is not kept.
+ */
+#define MECAI_SPOOLED_FULL 3
+
+/**
  * The handshake must end.
  */
 #define MECAI_REFUSED 1
@@ -492,6 +532,12 @@ typedef struct mecai_policy mecai_policy;
 typedef struct mecai_policy_builder mecai_policy_builder;
 
 /**
+ * What a client tells of a handshake that was attacked, or seems so: never who it is, nor whom it picked. A report does
+ * not change; any number of threads may use it at once.
+ */
+typedef struct mecai_report mecai_report;
+
+/**
  * One statement, and a question to each authority that can vouch for it. The program sends the questions and gives the
  * answers, each once. Used by one thread at a time: who asks from several threads reads the questions first.
  */
@@ -501,6 +547,13 @@ typedef struct mecai_request mecai_request;
  * A request while it is put together. Used by one thread at a time.
  */
 typedef struct mecai_request_builder mecai_request_builder;
+
+/**
+ * A user's directory, with the secret of the picks, the highest sequence of a list, the hosts that promised to go on
+ * showing vouchers, and reports that are not yet submitted. Any number of threads and programs of the user may use it at
+ * once.
+ */
+typedef struct mecai_state mecai_state;
 
 /**
  * A directory with the vouchers of a server's certificates. Any number of threads may ask it for answers at once; it is
@@ -1179,6 +1232,51 @@ mecai_result mecai_policy_builder_free(mecai_policy_builder *builder);
 mecai_result mecai_policy_free(mecai_policy *policy);
 
 /**
+ * The report that is due after a verdict, which mecai_verdict_notes tells: what the handshake showed, the certificates as
+ * served, in DER and in the server's order, and the hour of the time `now` (seconds since 1970). The handshake is as it was
+ * judged. MECAI_ERR_NONE if no report is due. The report is the caller's to free.
+ */
+mecai_result mecai_report_new(const mecai_verifier *verifier,
+                              const mecai_handshake *handshake,
+                              const mecai_verdict *verdict,
+                              const mecai_bytes *certificates,
+                              size_t certificate_count,
+                              uint64_t now,
+                              mecai_report **report,
+                              mecai_error **error);
+
+/**
+ * Reads a report, which must be exactly what a client writes; else MECAI_ERR_REPORT. The report is the caller's to free.
+ */
+mecai_result mecai_report_read(const uint8_t *json,
+                               size_t json_len,
+                               mecai_report **report,
+                               mecai_error **error);
+
+/**
+ * The code of what happened, and the host that the client meant, text, which stays until the report is freed. Each place
+ * may be NULL.
+ */
+mecai_result mecai_report_get(const mecai_report *report,
+                              uint32_t *code,
+                              mecai_bytes *host,
+                              mecai_error **error);
+
+/**
+ * The JSON of a report, in its canonical form, and the name of the file that holds it: one event, one name. Each place
+ * may be NULL. What is shown stays until the report is freed.
+ */
+mecai_result mecai_report_json(const mecai_report *report,
+                               mecai_bytes *json,
+                               mecai_bytes *file_name,
+                               mecai_error **error);
+
+/**
+ * Frees a report; NULL is fine.
+ */
+mecai_result mecai_report_free(mecai_report *report);
+
+/**
  * How many authorities are asked, how many have endorsed so far, and of how many there is no reply yet. Each place may be
  * NULL.
  */
@@ -1352,6 +1450,75 @@ mecai_result mecai_request_unreachable(mecai_request *request,
 const char *mecai_result_str(uint32_t result);
 
 /**
+ * The state in a directory, which is made (mode 0700) when something is first kept there. Nothing is opened yet, and
+ * nothing stays open. The state is the caller's to free.
+ */
+mecai_result mecai_state_open(const char *directory, mecai_state **state, mecai_error **error);
+
+/**
+ * The secret of the picks: 32 octets, for which `secret` has the place; made if there is none yet. It is to be shown to
+ * nobody; mecai_verifier_builder_set_state uses it without showing it. MECAI_ERR_STATE if there is one that others could
+ * have read or changed: it is not replaced.
+ */
+mecai_result mecai_state_secret(const mecai_state *state,
+                                uint8_t *secret,
+                                size_t secret_len,
+                                mecai_error **error);
+
+/**
+ * The highest sequence of an authority list so far, 0 if none was kept: mecai_authority_list_read refuses older lists.
+ */
+mecai_result mecai_state_list_sequence(const mecai_state *state, uint64_t *sequence, mecai_error **error);
+
+/**
+ * Keeps the sequence of an authority list that was read, if it is the highest so far; `highest`, which may be NULL,
+ * receives that: another program may have read a newer list meanwhile.
+ */
+mecai_result mecai_state_raise_list_sequence(const mecai_state *state,
+                                             uint64_t sequence,
+                                             uint64_t *highest,
+                                             mecai_error **error);
+
+/**
+ * Whether the host that a handshake means is remembered at the time `now` (seconds since 1970) for its promise to go on
+ * showing vouchers: mecai_handshake_set_remembered takes that, which plays a part in mode opportunistic alone.
+ * `remembered` becomes true at once, and false only if nothing is remembered. `until`, which may be NULL, receives the last
+ * second of the promise, 0 if it is not known.
+ *
+ * What cannot be read counts as a promise: then the call gives MECAI_OK, and the place for the error has what is to be
+ * logged.
+ */
+mecai_result mecai_state_is_remembered(const mecai_state *state,
+                                       const mecai_handshake *handshake,
+                                       uint64_t now,
+                                       bool *remembered,
+                                       uint64_t *until,
+                                       mecai_error **error);
+
+/**
+ * Keeps the promise of an accepted handshake to go on showing vouchers in mind, at the time `now` (seconds since 1970), or
+ * forgets an earlier one that it takes back. `promise`, which may be NULL, receives what became of it: MECAI_PROMISE_…
+ */
+mecai_result mecai_state_remember(const mecai_state *state,
+                                  const mecai_verdict *verdict,
+                                  uint64_t now,
+                                  uint32_t *promise,
+                                  mecai_error **error);
+
+/**
+ * Keeps a report until it is submitted. `spooled`, which may be NULL, receives what became of it: MECAI_SPOOLED_…
+ */
+mecai_result mecai_state_spool(const mecai_state *state,
+                               const mecai_report *report,
+                               uint32_t *spooled,
+                               mecai_error **error);
+
+/**
+ * Frees a state; NULL is fine. Its files stay.
+ */
+mecai_result mecai_state_free(mecai_state *state);
+
+/**
  * The store in a directory. Of at most `capacity` certificates the answers are kept at hand, at least of one. Nothing is
  * opened yet, and nothing stays open: a directory that is not there may appear later. The store is the caller's to free.
  */
@@ -1515,6 +1682,15 @@ mecai_result mecai_verifier_builder_set_secret(mecai_verifier_builder *builder,
                                                size_t secret_len,
                                                const char *machine,
                                                mecai_error **error);
+
+/**
+ * The same by the secret in a state directory, which is made if there is none yet. MECAI_ERR_STATE if it cannot be used.
+ * The state may be freed afterwards.
+ */
+mecai_result mecai_verifier_builder_set_state(mecai_verifier_builder *builder,
+                                              const mecai_state *state,
+                                              const char *machine,
+                                              mecai_error **error);
 
 /**
  * The verifier. MECAI_ERR_MISSING without a policy or a list. When this works, the builder is used up, and can only be

@@ -6,8 +6,10 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 
 use crate::octets::{self, Hex};
+use crate::policy::Policy;
 use crate::time::UnixTime;
-use crate::verdict::Code;
+use crate::verdict::{Code, Verdict};
+use crate::verify::Handshake;
 use crate::{SOFTWARE, extension, host};
 
 /// What a client saw when it refused, or noted `address_not_seen`.
@@ -68,6 +70,21 @@ impl Report {
             software: SOFTWARE.to_owned(),
             version: VERSION,
         }
+    }
+
+    /// The report that [is due](Verdict::report) after this verdict, with the certificates as served; none if none is.
+    #[must_use]
+    pub fn due(policy: &Policy, handshake: &Handshake<'_>, verdict: &Verdict, chain: &[&[u8]]) -> Option<Self> {
+        Some(Self::new(&Event {
+            answer: handshake.answer,
+            chain,
+            code: verdict.report()?,
+            host: &handshake.name().map_or_else(String::new, |name| name.to_string()),
+            at: handshake.now,
+            peer: handshake.peer,
+            port: handshake.port,
+            region: policy.region.as_deref(),
+        }))
     }
 
     /// Reads a report.

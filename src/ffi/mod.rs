@@ -25,10 +25,12 @@ mod output;
 #[cfg(feature = "capi-planted-panic")]
 mod planted;
 mod policy;
+mod report;
 mod request;
 mod request_builder;
 mod request_reply;
 mod result;
+mod state;
 mod store;
 mod store_change;
 mod verdict;
@@ -50,10 +52,12 @@ pub use output::*;
 #[cfg(feature = "capi-planted-panic")]
 pub use planted::*;
 pub use policy::*;
+pub use report::*;
 pub use request::*;
 pub use request_builder::*;
 pub use request_reply::*;
 pub use result::*;
+pub use state::*;
 pub use store::*;
 pub use store_change::*;
 pub use verdict::*;

@@ -14,9 +14,11 @@ use super::input;
 use super::output::Out;
 use super::policy::{mecai_policy, used_up};
 use super::result::{MECAI_ERR_MISSING, MECAI_ERR_NULL, MECAI_ERR_VALUE, mecai_result};
+use super::state::mecai_state;
 use super::verdict::{Judged, MECAI_REFUSED, mecai_verdict, number};
 use crate::pick::{PickSecret, machine_id};
 use crate::policy::Policy;
+use crate::state::State;
 use crate::time::UnixTime;
 use crate::verify::{self, Client};
 
@@ -131,9 +133,31 @@ pub unsafe extern "C" fn mecai_verifier_builder_set_secret(
     unsafe {
         guard(error, || {
             let secret = zeroize::Zeroizing::new(input::array::<32>(secret, secret_len, "the secret")?);
-            let machine = machine_id(input::text(machine, "the machine's id")?)
-                .map_err(|error| Failure::new(MECAI_ERR_VALUE, format!("the machine's id {error}")))?;
+            let machine = machine_of(machine)?;
             change(builder, |parts| parts.secret = Some(PickSecret::new(&secret, machine)))
+        })
+    }
+}
+
+/// The same by the secret in a state directory, which is made if there is none yet. MECAI_ERR_STATE if it cannot be used.
+/// The state may be freed afterwards.
+///
+/// # Safety
+/// `machine` ends with a NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_verifier_builder_set_state(
+    builder: *mut mecai_verifier_builder,
+    state: *const mecai_state,
+    machine: *const c_char,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            let state = handle::get::<State>(state)?;
+            let machine = machine_of(machine)?;
+            let secret = PickSecret::new(&*state.secret()?, machine);
+            change(builder, |parts| parts.secret = Some(secret))
         })
     }
 }
@@ -258,6 +282,14 @@ impl Outcome {
     pub(super) fn set(&mut self, outcome: u32) {
         self.0.set(outcome);
     }
+}
+
+/// # Safety
+/// `text` is NULL, or ends with a NUL and stays for `'a`.
+unsafe fn machine_of<'a>(text: *const c_char) -> Result<&'a str, Failure> {
+    // SAFETY: as the caller says.
+    let text = unsafe { input::text(text, "the machine's id")? };
+    machine_id(text).map_err(|error| Failure::new(MECAI_ERR_VALUE, format!("the machine's id {error}")))
 }
 
 fn change(builder: *mut mecai_verifier_builder, change: impl FnOnce(&mut Parts)) -> Result<(), Failure> {

@@ -18,8 +18,10 @@ macro_rules! call {
 mod alternate;
 mod answer;
 mod authorities;
+mod report;
 mod request;
 mod small;
+mod state;
 mod store;
 mod world;
 
