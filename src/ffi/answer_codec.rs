@@ -11,25 +11,6 @@ use super::output::{Out, mecai_bytes};
 use super::result::{MECAI_ERR_ANSWER, mecai_result};
 use crate::extension::{self, ANSWER_MAX, CANDIDATES_MAX, StagedList};
 
-/// Reads the contents of an extension of this number, and puts the answer there.
-///
-/// # Safety
-/// The buffer has its length, and the places may be written to.
-unsafe fn read(
-    extension: u16,
-    (octets, len): (*const u8, usize),
-    answer: *mut *mut mecai_answer,
-    error: *mut *mut mecai_error,
-) -> mecai_result {
-    // SAFETY: as the caller says.
-    unsafe {
-        guard(error, || {
-            let mut answer = Out::new(answer, "the answer")?;
-            answer.try_give(Answered::new(extension, input::octets(octets, len, "the answer")?)?)
-        })
-    }
-}
-
 /// Reads a server's answer to MECAI_EXTENSION_VOUCHERS: at least one bundle. MECAI_ERR_ANSWER if it breaks its syntax, or
 /// has more than 16384 octets. The answer is the caller's to free.
 ///
@@ -43,7 +24,13 @@ pub unsafe extern "C" fn mecai_answer_read_vouchers(
     error: *mut *mut mecai_error,
 ) -> mecai_result {
     // SAFETY: as the caller says.
-    unsafe { read(extension::VOUCHERS, (octets, octets_len), answer, error) }
+    unsafe {
+        guard(error, || {
+            let mut place = Out::new(answer, "the answer")?;
+            let octets = input::octets(octets, octets_len, "the answer")?;
+            place.try_give(Answered::new(extension::VOUCHERS, octets)?)
+        })
+    }
 }
 
 /// Reads a server's answer to MECAI_EXTENSION_ALTERNATE: at least one certificate, and bundles. MECAI_ERR_ANSWER if it
@@ -59,7 +46,13 @@ pub unsafe extern "C" fn mecai_answer_read_alternate(
     error: *mut *mut mecai_error,
 ) -> mecai_result {
     // SAFETY: as the caller says.
-    unsafe { read(extension::ALTERNATE, (octets, octets_len), answer, error) }
+    unsafe {
+        guard(error, || {
+            let mut place = Out::new(answer, "the answer")?;
+            let octets = input::octets(octets, octets_len, "the answer")?;
+            place.try_give(Answered::new(extension::ALTERNATE, octets)?)
+        })
+    }
 }
 
 /// Reads a server's answer to MECAI_EXTENSION_STAGED: at least one certificate with its chain and the proof of its key.
@@ -75,7 +68,13 @@ pub unsafe extern "C" fn mecai_answer_read_staged(
     error: *mut *mut mecai_error,
 ) -> mecai_result {
     // SAFETY: as the caller says.
-    unsafe { read(extension::STAGED, (octets, octets_len), answer, error) }
+    unsafe {
+        guard(error, || {
+            let mut place = Out::new(answer, "the answer")?;
+            let octets = input::octets(octets, octets_len, "the answer")?;
+            place.try_give(Answered::new(extension::STAGED, octets)?)
+        })
+    }
 }
 
 /// Reads what a client says in MECAI_EXTENSION_CANDIDATES: 1 to 31 ids of authorities, ascending. MECAI_ERR_ANSWER if it
@@ -91,7 +90,13 @@ pub unsafe extern "C" fn mecai_answer_read_candidates(
     error: *mut *mut mecai_error,
 ) -> mecai_result {
     // SAFETY: as the caller says.
-    unsafe { read(extension::CANDIDATES, (octets, octets_len), answer, error) }
+    unsafe {
+        guard(error, || {
+            let mut place = Out::new(answer, "the answer")?;
+            let octets = input::octets(octets, octets_len, "the answer")?;
+            place.try_give(Answered::new(extension::CANDIDATES, octets)?)
+        })
+    }
 }
 
 /// Writes a server's answer to MECAI_EXTENSION_VOUCHERS from bundles in DER. MECAI_ERR_ANSWER if there are none, one is

@@ -9,6 +9,7 @@ use super::guard::guard;
 use super::handle::{self, Exclusive, Noun};
 use super::output::{Out, Text, mecai_bytes};
 use super::result::{MECAI_ERR_NONE, MECAI_ERR_NOT_VOUCHED, MECAI_ERR_VALUE, mecai_result};
+use crate::AuthorityId;
 use crate::request::{self, Asked, ENDORSEMENT_MAX, METHOD, REQUEST_TYPE, RepliedAlready, Round, RoundError};
 
 /// One statement, and a question to each authority that can vouch for it. The program sends the questions and gives the
@@ -25,6 +26,7 @@ pub(super) struct Asking {
     method: Text,
     content_type: Text,
     urls: Vec<Text>,
+    ids: Vec<AuthorityId>,
     pub(super) round: Exclusive<Told>,
 }
 
@@ -60,6 +62,7 @@ impl Asking {
             method: Text::new(METHOD),
             content_type: Text::new(REQUEST_TYPE),
             urls: round.asked().iter().map(|asked| Text::new(asked.question().url())).collect(),
+            ids: round.asked().iter().map(|asked| *asked.question().authority()).collect(),
             round: Mutex::new(Told { failures: vec![None; round.asked().len()], round }),
         }
     }
@@ -138,7 +141,7 @@ pub unsafe extern "C" fn mecai_request_authority(
             let told = handle::lock(&asking.round)?;
             let asked = told.asked(index)?;
             operator.set(asked.operator());
-            authority.set(mecai_bytes::of(asked.question().authority()));
+            authority.set(asking.ids.get(index).map_or(mecai_bytes::NONE, |id| mecai_bytes::of(id)));
             Ok(())
         })
     }
