@@ -1248,8 +1248,8 @@ mecai_result mecai_report_new(const mecai_verifier *verifier,
 /**
  * Reads a report, which must be exactly what a client writes; else MECAI_ERR_REPORT. The report is the caller's to free.
  */
-mecai_result mecai_report_read(const uint8_t *json,
-                               size_t json_len,
+mecai_result mecai_report_read(const uint8_t *text,
+                               size_t text_len,
                                mecai_report **report,
                                mecai_error **error);
 

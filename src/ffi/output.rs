@@ -37,6 +37,10 @@ impl Text {
         Self(CString::new(text.to_string().replace('\0', " ")).unwrap_or_default())
     }
 
+    pub(super) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
     /// An empty text has a place, too: it can be printed.
     pub(super) fn view(&self) -> mecai_bytes {
         mecai_bytes { data: self.0.as_ptr().cast(), len: self.0.as_bytes().len() }

@@ -92,8 +92,8 @@ pub unsafe extern "C" fn mecai_report_new(
 /// The buffer has its length, and the places may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mecai_report_read(
-    json: *const u8,
-    json_len: usize,
+    text: *const u8,
+    text_len: usize,
     report: *mut *mut mecai_report,
     error: *mut *mut mecai_error,
 ) -> mecai_result {
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn mecai_report_read(
     unsafe {
         guard(error, || {
             let mut place = Out::new(report, "the report")?;
-            place.try_give(Written::new(Report::from_json(input::octets(json, json_len, "json")?)?))
+            place.try_give(Written::new(Report::from_json(input::octets(text, text_len, "the report")?)?))
         })
     }
 }

@@ -164,9 +164,15 @@ pub unsafe extern "C" fn mecai_state_is_remembered(
             let of = |handshake: &Handshake<'_>| handshake.name().map(|name| name.to_string());
             let name = handle::lock(&object)?.with(UnixTime(now), of);
             match name.map_or(Memory::Nothing, |name| state.remembered(&name, UnixTime(now))) {
-                Memory::Nothing => remembered.set(false),
+                Memory::Nothing => {
+                    remembered.set(false);
+                    until.set(0);
+                }
                 Memory::Until(last) => until.set(last.0),
-                Memory::Unreadable(problem) => Out::optional(error).give(Failure::from(problem)),
+                Memory::Unreadable(problem) => {
+                    until.set(0);
+                    Out::optional(error).give(Failure::from(problem));
+                }
             }
             Ok(())
         })
@@ -191,8 +197,9 @@ pub unsafe extern "C" fn mecai_state_remember(
         guard(error, || {
             let mut promise = Out::optional(promise);
             let (state, judged): (Arc<State>, Arc<Judged>) = (handle::get(state)?, handle::get(verdict)?);
-            let stay = judged.verdict.admission().and_then(|admission| admission.stay.as_ref());
-            promise.set(match stay.map(|stay| state.remember(stay, UnixTime(now))).transpose()? {
+            let stay = judged.verdict.admission().and_then(|admission| admission.stay);
+            let remember = |stay| state.remember(judged.name(), stay, UnixTime(now));
+            promise.set(match stay.map(remember).transpose()? {
                 None => MECAI_PROMISE_NONE,
                 Some(Promise::Kept(_)) => MECAI_PROMISE_KEPT,
                 Some(Promise::TakenBack) => MECAI_PROMISE_TAKEN_BACK,

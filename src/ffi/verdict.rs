@@ -116,6 +116,11 @@ impl Judged {
         judged
     }
 
+    /// The name that the verdict is about; empty if there was none.
+    pub(super) fn name(&self) -> &str {
+        find(&self.texts, MECAI_VALUE_NAME).map_or("", Text::as_str)
+    }
+
     fn count(&mut self, verdict: &Verdict) {
         let Some(admission) = verdict.admission() else { return };
         self.numbers.extend([

@@ -206,7 +206,13 @@ fn argument(
             let _ =
                 writeln!(before, "        {ctype} {variable};\n        memset(&{variable}, 0xA5, sizeof {variable});");
             let label = format!("{}: {}", function.name, parameter.name);
-            if parameter.name == "outcome" {
+            // These two say the worst until something better is known.
+            if parameter.name == "remembered" {
+                let _ = writeln!(
+                    after,
+                    "        expect(result == MECAI_OK || *(unsigned char *)&{variable} == 1 || is_untouched(&{variable}, sizeof {variable}), \"{label} is neither true nor untouched\");"
+                );
+            } else if parameter.name == "outcome" {
                 let _ = writeln!(
                     after,
                     "        expect(result == MECAI_OK || {variable} == MECAI_REFUSED || is_untouched(&{variable}, sizeof {variable}), \"{label} is neither refused nor untouched\");"

@@ -89,6 +89,7 @@ fn write_files(directory: &Path) {
     let bundle = octets(&case(&codec, "bundle_good")["octets"]);
     write("bundle.der", &bundle);
     write("answer", &mecai::extension::write_bundles(&[&bundle]).unwrap());
+    write("report.json", case(&vectors("report.json"), "alarm")["expect"]["text"].as_str().unwrap().as_bytes());
     let handshakes = vectors("verify.json");
     let chain = handshakes["chains"].as_object().unwrap().values().find(|chain| chain.as_array().unwrap().len() > 1);
     write("leaf.der", &octets(&chain.unwrap()[0]));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void mecai_plant_panic(bool planted);
@@ -78,8 +79,8 @@ struct file {
 };
 
 static const char *directory;
-static char serverinfo_path[4096];
-static struct file json, signatures, keys, bundle_der, answer_octets, leaf, issuer;
+static char serverinfo_path[4096], state_path[4096];
+static struct file json, signatures, keys, bundle_der, answer_octets, leaf, issuer, report_json;
 
 static struct file read_file(const char *directory, const char *name)
 {
@@ -146,6 +147,9 @@ static const mecai_bytes authorities[1] = {{octets_32, 8}};
 #define good_extension MECAI_EXTENSION_VOUCHERS
 #define good_name "shop.example"
 #define good_path serverinfo_path
+#define good_sequence 7
+#define good_text report_json.data
+#define good_text_len report_json.len
 #define good_alternate chain
 #define good_alternate_len 2
 #define good_reason "a root that nobody trusts"
@@ -362,6 +366,22 @@ static mecai_digests *make_mecai_digests(void)
 }
 #define free_mecai_digests mecai_digests_free
 
+static mecai_state *make_mecai_state(void)
+{
+    mecai_state *state = NULL;
+    must(mecai_state_open(state_path, &state, NULL));
+    return state;
+}
+#define free_mecai_state mecai_state_free
+
+static mecai_report *make_mecai_report(void)
+{
+    mecai_report *report = NULL;
+    must(mecai_report_read(report_json.data, report_json.len, &report, NULL));
+    return report;
+}
+#define free_mecai_report mecai_report_free
+
 /* A handle of another type than this one. */
 static mecai_bundle *other_bundle;
 static mecai_policy *other_policy;
@@ -391,6 +411,9 @@ int main(int count, char **arguments)
         return 2;
     directory = arguments[1];
     snprintf(serverinfo_path, sizeof serverinfo_path, "%s/serverinfo.pem", directory);
+    snprintf(state_path, sizeof state_path, "%s/state", directory);
+    if (mkdir(state_path, 0700) != 0)
+        abort();
     json = read_file(arguments[1], "list.json");
     signatures = read_file(arguments[1], "list.json.minisig");
     keys = read_file(arguments[1], "keys");
@@ -398,6 +421,7 @@ int main(int count, char **arguments)
     answer_octets = read_file(arguments[1], "answer");
     leaf = read_file(arguments[1], "leaf.der");
     issuer = read_file(arguments[1], "issuer.der");
+    report_json = read_file(arguments[1], "report.json");
     chain[0] = (mecai_bytes){leaf.data, leaf.len};
     chain[1] = (mecai_bytes){issuer.data, issuer.len};
     bundles[0] = (mecai_bytes){bundle_der.data, bundle_der.len};
@@ -411,6 +435,7 @@ int main(int count, char **arguments)
     free(answer_octets.data);
     free(leaf.data);
     free(issuer.data);
+    free(report_json.data);
     printf("%u passed, %u failed\n", passed, failed);
     return failed == 0 ? 0 : 1;
 }
