@@ -483,8 +483,8 @@
 typedef struct mecai_alternate mecai_alternate;
 
 /**
- * What a server answers to one of the extensions, or what a client says in MECAI_EXTENSION_CANDIDATES. Of what stands in
- * it nothing is verified but the syntax. An answer does not change; any number of threads may use it at once.
+ * What a server answers to one of the extensions, or what a client says in MECAI_EXTENSION_CANDIDATES. Of what stands
+ * in it nothing is verified but the syntax. An answer does not change; any number of threads may use it at once.
  */
 typedef struct mecai_answer mecai_answer;
 
@@ -494,8 +494,8 @@ typedef struct mecai_answer mecai_answer;
 typedef struct mecai_authority_list mecai_authority_list;
 
 /**
- * The pauses before further questions to one authority: doubled with each failure, halved at random, never shorter than
- * the authority asked for. Used by one thread at a time.
+ * The pauses before further questions to one authority: doubled with each failure, halved at random, never shorter
+ * than the authority asked for. Used by one thread at a time.
  */
 typedef struct mecai_backoff mecai_backoff;
 
@@ -532,8 +532,8 @@ typedef struct mecai_policy mecai_policy;
 typedef struct mecai_policy_builder mecai_policy_builder;
 
 /**
- * What a client tells of a handshake that was attacked, or seems so: never who it is, nor whom it picked. A report does
- * not change; any number of threads may use it at once.
+ * What a client tells of a handshake that was attacked, or seems so: never who it is, nor whom it picked. A report
+ * does not change; any number of threads may use it at once.
  */
 typedef struct mecai_report mecai_report;
 
@@ -550,14 +550,14 @@ typedef struct mecai_request_builder mecai_request_builder;
 
 /**
  * A user's directory, with the secret of the picks, the highest sequence of a list, the hosts that promised to go on
- * showing vouchers, and reports that are not yet submitted. Any number of threads and programs of the user may use it at
- * once.
+ * showing vouchers, and reports that are not yet submitted. Any number of threads and programs of the user may use it
+ * at once.
  */
 typedef struct mecai_state mecai_state;
 
 /**
- * A directory with the vouchers of a server's certificates. Any number of threads may ask it for answers at once; it is
- * changed by one thread at a time, and by one program at a time.
+ * A directory with the vouchers of a server's certificates. Any number of threads may ask it for answers at once; it
+ * is changed by one thread at a time, and by one program at a time.
  */
 typedef struct mecai_store mecai_store;
 
@@ -603,8 +603,8 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Reads a server's answer to MECAI_EXTENSION_ALTERNATE, of a handshake on this key, given by its SubjectPublicKeyInfo in
- * DER. One that cannot be used is an alternate, too: mecai_alternate_get says why, it has no certificates, and
+ * Reads a server's answer to MECAI_EXTENSION_ALTERNATE, of a handshake on this key, given by its SubjectPublicKeyInfo
+ * in DER. One that cannot be used is an alternate, too: mecai_alternate_get says why, it has no certificates, and
  * mecai_verifier_fail_over has that in its verdict. The alternate is the caller's to free.
  *
  * The program then verifies the certificates as it does the server's own, at the same time and for the same name, and
@@ -636,8 +636,8 @@ mecai_result mecai_alternate_certificate(const mecai_alternate *alternate,
                                          mecai_error **error);
 
 /**
- * The chain that the program's own verification of the alternate accepted: certificates in DER, end entity first, trust
- * anchor last, 1 to 32. If it cannot be read, the call fails, and the alternate is refused for that.
+ * The chain that the program's own verification of the alternate accepted: certificates in DER, end entity first,
+ * trust anchor last, 1 to 32. If it cannot be read, the call fails, and the alternate is refused for that.
  */
 mecai_result mecai_alternate_set_chain(mecai_alternate *alternate,
                                        const mecai_bytes *certificates,
@@ -671,10 +671,10 @@ mecai_result mecai_verifier_is_failover_due(const mecai_verifier *verifier,
                                             mecai_error **error);
 
 /**
- * Judges the alternate at the time `now` (seconds since 1970), after the verdict `own` on the server's own certificate;
- * the handshake is as it was for that. The verdict is that with the alternate, if it is accepted: then the program goes
- * on with the alternate's certificate. Else, and where failover is not due, it is the verdict that there was, and says
- * why the alternate failed.
+ * Judges the alternate at the time `now` (seconds since 1970), after the verdict `own` on the server's own
+ * certificate; the handshake is as it was for that. The verdict is that with the alternate, if it is accepted: then
+ * the program goes on with the alternate's certificate. Else, and where failover is not due, it is the verdict that
+ * there was, and says why the alternate failed.
  *
  * `outcome` becomes MECAI_REFUSED at once, and another one only if that is the verdict. Where `verdict` is not NULL it
  * receives the whole verdict, the caller's to free.
@@ -709,7 +709,7 @@ mecai_result mecai_answer_counts(const mecai_answer *answer,
                                  mecai_error **error);
 
 /**
- * The bundle with an index: its DER, which mecai_bundle_read reads; it stays until the answer is freed.
+ * The bundle with an index: its DER, which mecai_bundle_parse reads; it stays until the answer is freed.
  */
 mecai_result mecai_answer_bundle(const mecai_answer *answer, size_t index, mecai_bytes *bundle, mecai_error **error);
 
@@ -723,8 +723,8 @@ mecai_result mecai_answer_certificate(const mecai_answer *answer,
                                       mecai_error **error);
 
 /**
- * The staged certificate with an index: how many certificates its chain has, and the DER of the proof of its key, which
- * stays until the answer is freed. Each place may be NULL.
+ * The staged certificate with an index: how many certificates its chain has, and the DER of the proof of its key,
+ * which stays until the answer is freed. Each place may be NULL.
  */
 mecai_result mecai_answer_staged(const mecai_answer *answer,
                                  size_t index,
@@ -733,8 +733,8 @@ mecai_result mecai_answer_staged(const mecai_answer *answer,
                                  mecai_error **error);
 
 /**
- * The certificate with an index in the chain of a staged one, end entity first: its DER, which stays until the answer is
- * freed.
+ * The certificate with an index in the chain of a staged one, end entity first: its DER, which stays until the answer
+ * is freed.
  */
 mecai_result mecai_answer_staged_certificate(const mecai_answer *answer,
                                              size_t staged,
@@ -756,8 +756,8 @@ mecai_result mecai_answer_candidate(const mecai_answer *answer,
 mecai_result mecai_answer_free(mecai_answer *answer);
 
 /**
- * Reads a server's answer to MECAI_EXTENSION_VOUCHERS: at least one bundle. MECAI_ERR_ANSWER if it breaks its syntax, or
- * has more than 16384 octets. The answer is the caller's to free.
+ * Reads a server's answer to MECAI_EXTENSION_VOUCHERS: at least one bundle. MECAI_ERR_ANSWER if it breaks its syntax,
+ * or has more than 16384 octets. The answer is the caller's to free.
  */
 mecai_result mecai_answer_read_vouchers(const uint8_t *octets,
                                         size_t octets_len,
@@ -783,8 +783,8 @@ mecai_result mecai_answer_read_staged(const uint8_t *octets,
                                       mecai_error **error);
 
 /**
- * Reads what a client says in MECAI_EXTENSION_CANDIDATES: 1 to 31 ids of authorities, ascending. MECAI_ERR_ANSWER if it
- * breaks its syntax. The answer is the caller's to free.
+ * Reads what a client says in MECAI_EXTENSION_CANDIDATES: 1 to 31 ids of authorities, ascending. MECAI_ERR_ANSWER if
+ * it breaks its syntax. The answer is the caller's to free.
  */
 mecai_result mecai_answer_read_candidates(const uint8_t *octets,
                                           size_t octets_len,
@@ -908,18 +908,15 @@ mecai_result mecai_authority_list_owner(const mecai_authority_list *list,
 mecai_result mecai_authority_list_free(mecai_authority_list *list);
 
 /**
- * A new backoff with pauses from `first` to `longest` seconds; the first question may be put at once. It is the caller's
- * to free.
+ * A new backoff with pauses from `first` to `longest` seconds; the first question may be put at once. It is the
+ * caller's to free.
  */
-mecai_result mecai_backoff_new(uint64_t first,
-                               uint64_t longest,
-                               mecai_backoff **backoff,
-                               mecai_error **error);
+mecai_result mecai_backoff_new(uint64_t first, uint64_t longest, mecai_backoff **backoff, mecai_error **error);
 
 /**
  * That the authority failed at the time `now`. `retry_at` is before when it asked not to be asked again, as
- * mecai_request_failure tells it, 0 if it did not; at most half a day of that is honoured. `random` is any random number:
- * programs that failed together then do not come back together. Times are seconds since 1970.
+ * mecai_request_failure tells it, 0 if it did not; at most half a day of that is honoured. `random` is any random
+ * number: programs that failed together then do not come back together. Times are seconds since 1970.
  */
 mecai_result mecai_backoff_failed(mecai_backoff *backoff,
                                   uint64_t retry_at,
@@ -933,8 +930,8 @@ mecai_result mecai_backoff_failed(mecai_backoff *backoff,
 mecai_result mecai_backoff_succeeded(mecai_backoff *backoff, mecai_error **error);
 
 /**
- * The earliest second of the next question (seconds since 1970), 0 if it may be put at once; and how often the authority
- * has failed since it last answered well. Each place may be NULL.
+ * The earliest second of the next question (seconds since 1970), 0 if it may be put at once; and how often the
+ * authority has failed since it last answered well. Each place may be NULL.
  */
 mecai_result mecai_backoff_next_attempt(const mecai_backoff *backoff,
                                         uint64_t *at,
@@ -942,13 +939,10 @@ mecai_result mecai_backoff_next_attempt(const mecai_backoff *backoff,
                                         mecai_error **error);
 
 /**
- * Whether the next question may be put at the time `now` (seconds since 1970). A clock that was set back does not stretch
- * the pause beyond its longest.
+ * Whether the next question may be put at the time `now` (seconds since 1970). A clock that was set back does not
+ * stretch the pause beyond its longest.
  */
-mecai_result mecai_backoff_may_ask(const mecai_backoff *backoff,
-                                   uint64_t now,
-                                   bool *may_ask,
-                                   mecai_error **error);
+mecai_result mecai_backoff_may_ask(const mecai_backoff *backoff, uint64_t now, bool *may_ask, mecai_error **error);
 
 /**
  * Frees a backoff; NULL is fine.
@@ -1017,8 +1011,8 @@ mecai_result mecai_bundle_der(const mecai_bundle *bundle, mecai_bytes *der, meca
 mecai_result mecai_bundle_free(mecai_bundle *bundle);
 
 /**
- * The SHA-256 of a certificate in DER, as statements and the store name it: 32 octets, for which `digest` has the place.
- * That it is a certificate is not looked at. Any thread may call this.
+ * The SHA-256 of a certificate in DER, as statements and the store name it: 32 octets, for which `digest` has the
+ * place. That it is a certificate is not looked at. Any thread may call this.
  */
 mecai_result mecai_certificate_digest(const uint8_t *certificate,
                                       size_t certificate_len,
@@ -1052,14 +1046,14 @@ mecai_result mecai_certificate_spki(const uint8_t *certificate,
 const char *mecai_code_str(uint32_t code);
 
 /**
- * One sentence: what a code means. A number that is no code gives "unknown". The text is static, ends with a NUL, and is
- * not to be freed. Any thread may call this.
+ * One sentence: what a code means. A number that is no code gives "unknown". The text is static, ends with a NUL, and
+ * is not to be freed. Any thread may call this.
  */
 const char *mecai_code_meaning(uint32_t code);
 
 /**
- * One sentence: what a person can do. A number that is no code gives "unknown". The text is static, ends with a NUL, and
- * is not to be freed. Any thread may call this.
+ * One sentence: what a person can do. A number that is no code gives "unknown". The text is static, ends with a NUL,
+ * and is not to be freed. Any thread may call this.
  */
 const char *mecai_code_advice(uint32_t code);
 
@@ -1232,9 +1226,9 @@ mecai_result mecai_policy_builder_free(mecai_policy_builder *builder);
 mecai_result mecai_policy_free(mecai_policy *policy);
 
 /**
- * The report that is due after a verdict, which mecai_verdict_notes tells: what the handshake showed, the certificates as
- * served, in DER and in the server's order, and the hour of the time `now` (seconds since 1970). The handshake is as it was
- * judged. MECAI_ERR_NONE if no report is due. The report is the caller's to free.
+ * The report that is due after a verdict, which mecai_verdict_notes tells: what the handshake showed, the certificates
+ * as served, in DER and in the server's order, and the hour of the time `now` (seconds since 1970). The handshake is
+ * as it was judged. MECAI_ERR_NONE if no report is due. The report is the caller's to free.
  */
 mecai_result mecai_report_new(const mecai_verifier *verifier,
                               const mecai_handshake *handshake,
@@ -1246,21 +1240,16 @@ mecai_result mecai_report_new(const mecai_verifier *verifier,
                               mecai_error **error);
 
 /**
- * Reads a report, which must be exactly what a client writes; else MECAI_ERR_REPORT. The report is the caller's to free.
+ * Reads a report, which must be exactly what a client writes; else MECAI_ERR_REPORT. The report is the caller's to
+ * free.
  */
-mecai_result mecai_report_read(const uint8_t *text,
-                               size_t text_len,
-                               mecai_report **report,
-                               mecai_error **error);
+mecai_result mecai_report_parse(const uint8_t *text, size_t text_len, mecai_report **report, mecai_error **error);
 
 /**
- * The code of what happened, and the host that the client meant, text, which stays until the report is freed. Each place
- * may be NULL.
+ * The code of what happened, and the host that the client meant, text, which stays until the report is freed. Each
+ * place may be NULL.
  */
-mecai_result mecai_report_get(const mecai_report *report,
-                              uint32_t *code,
-                              mecai_bytes *host,
-                              mecai_error **error);
+mecai_result mecai_report_get(const mecai_report *report, uint32_t *code, mecai_bytes *host, mecai_error **error);
 
 /**
  * The JSON of a report, in its canonical form, and the name of the file that holds it: one event, one name. Each place
@@ -1277,8 +1266,8 @@ mecai_result mecai_report_json(const mecai_report *report,
 mecai_result mecai_report_free(mecai_report *report);
 
 /**
- * How many authorities are asked, how many have endorsed so far, and of how many there is no reply yet. Each place may be
- * NULL.
+ * How many authorities are asked, how many have endorsed so far, and of how many there is no reply yet. Each place may
+ * be NULL.
  */
 mecai_result mecai_request_counts(const mecai_request *request,
                                   size_t *authorities,
@@ -1287,8 +1276,8 @@ mecai_result mecai_request_counts(const mecai_request *request,
                                   mecai_error **error);
 
 /**
- * The authority with an index: the index of its operator in the list, and its id (8 octets, which stay until the request
- * is freed). Each place may be NULL.
+ * The authority with an index: the index of its operator in the list, and its id (8 octets, which stay until the
+ * request is freed). Each place may be NULL.
  */
 mecai_result mecai_request_authority(const mecai_request *request,
                                      size_t index,
@@ -1298,8 +1287,8 @@ mecai_result mecai_request_authority(const mecai_request *request,
 
 /**
  * What to send to the authority with an index: the URL, the HTTP method, the Content-Type and the body; and the last
- * second in which an answer counts (seconds since 1970). Redirects are not followed. Each place may be NULL. What is shown
- * stays until the request is freed.
+ * second in which an answer counts (seconds since 1970). Redirects are not followed. Each place may be NULL. What is
+ * shown stays until the request is freed.
  */
 mecai_result mecai_request_question(const mecai_request *request,
                                     size_t index,
@@ -1311,10 +1300,10 @@ mecai_result mecai_request_question(const mecai_request *request,
                                     mecai_error **error);
 
 /**
- * Why the authority with an index did not vouch: the code, a word that never changes, and a sentence; whether it is better
- * left alone for other questions, too; and before when it asked not to be asked again (seconds since 1970), 0 if it did
- * not. Each place may be NULL. The texts stay until the request is freed. MECAI_ERR_NONE if it has vouched, or not replied
- * yet.
+ * Why the authority with an index did not vouch: the code, a word that never changes, and a sentence; whether it is
+ * better left alone for other questions, too; and before when it asked not to be asked again (seconds since 1970), 0
+ * if it did not. Each place may be NULL. The texts stay until the request is freed. MECAI_ERR_NONE if it has vouched,
+ * or not replied yet.
  */
 mecai_result mecai_request_failure(const mecai_request *request,
                                    size_t index,
@@ -1359,8 +1348,8 @@ mecai_result mecai_request_builder_set_server(mecai_request_builder *builder,
                                               mecai_error **error);
 
 /**
- * An address at which the server shows the certificate: 4 or 16 octets in network order. May be called again for more: 1
- * to 16, of any order.
+ * An address at which the server shows the certificate: 4 or 16 octets in network order. May be called again for more:
+ * 1 to 16, of any order.
  */
 mecai_result mecai_request_builder_add_address(mecai_request_builder *builder,
                                                const uint8_t *address,
@@ -1381,8 +1370,8 @@ mecai_result mecai_request_builder_set_certificate(mecai_request_builder *builde
 mecai_result mecai_request_builder_set_protocol(mecai_request_builder *builder, uint32_t protocol, mecai_error **error);
 
 /**
- * When the statement is made, that is now, and for how many seconds it is in force, at most 86400 and not longer than the
- * certificate; and the last second in which an answer counts. Times are seconds since 1970.
+ * When the statement is made, that is now, and for how many seconds it is in force, at most 86400 and not longer than
+ * the certificate; and the last second in which an answer counts. Times are seconds since 1970.
  */
 mecai_result mecai_request_builder_set_times(mecai_request_builder *builder,
                                              uint64_t produced_at,
@@ -1391,20 +1380,18 @@ mecai_result mecai_request_builder_set_times(mecai_request_builder *builder,
                                              mecai_error **error);
 
 /**
- * For how many days the site promises to go on showing vouchers, 0 to 30; 0 takes an earlier promise back. Without this
- * call the statement says nothing of that.
+ * For how many days the site promises to go on showing vouchers, 0 to 30; 0 takes an earlier promise back. Without
+ * this call the statement says nothing of that.
  */
 mecai_result mecai_request_builder_set_stay(mecai_request_builder *builder, uint8_t days, mecai_error **error);
 
 /**
- * The request: a question to every authority of the list that can vouch when the statement is made.
- * MECAI_ERR_MISSING without list, server, certificate or times, MECAI_ERR_MALFORMED or MECAI_ERR_TOO_LONG_LIVED if the
- * statement would break a rule, MECAI_ERR_NONE if there is nobody to ask. When this works, the builder is used up, and can
- * only be freed. The request is the caller's to free.
+ * The request: a question to every authority of the list that can vouch when the statement is made. MECAI_ERR_MISSING
+ * without list, server, certificate or times, MECAI_ERR_MALFORMED or MECAI_ERR_TOO_LONG_LIVED if the statement would
+ * break a rule, MECAI_ERR_NONE if there is nobody to ask. When this works, the builder is used up, and can only be
+ * freed. The request is the caller's to free.
  */
-mecai_result mecai_request_builder_build(mecai_request_builder *builder,
-                                         mecai_request **request,
-                                         mecai_error **error);
+mecai_result mecai_request_builder_build(mecai_request_builder *builder, mecai_request **request, mecai_error **error);
 
 /**
  * Frees a builder; NULL is fine.
@@ -1415,8 +1402,8 @@ mecai_result mecai_request_builder_free(mecai_request_builder *builder);
  * The answer of the authority with an index, complete at the time `now` (seconds since 1970): its HTTP status, its
  * headers Content-Type and Retry-After, NULL if it has none, and its body; of a body that has more than
  * MECAI_ENDORSEMENT_MAX octets at least one octet more than that. A good endorsement is kept. Else the call fails with
- * MECAI_ERR_NOT_VOUCHED, whose sentence ends with the code, and mecai_request_failure tells more. MECAI_ERR_VALUE if there
- * is a reply already.
+ * MECAI_ERR_NOT_VOUCHED, whose sentence ends with the code, and mecai_request_failure tells more. MECAI_ERR_VALUE if
+ * there is a reply already.
  */
 mecai_result mecai_request_answer(mecai_request *request,
                                   size_t index,
@@ -1435,13 +1422,10 @@ mecai_result mecai_request_answer(mecai_request *request,
 mecai_result mecai_request_timed_out(mecai_request *request, size_t index, mecai_error **error);
 
 /**
- * That there is no connection to the authority with an index, or that it broke: `why`, in a few words. The call fails with
- * MECAI_ERR_NOT_VOUCHED, as that of an answer that is no endorsement does.
+ * That there is no connection to the authority with an index, or that it broke: `why`, in a few words. The call fails
+ * with MECAI_ERR_NOT_VOUCHED, as that of an answer that is no endorsement does.
  */
-mecai_result mecai_request_unreachable(mecai_request *request,
-                                       size_t index,
-                                       const char *why,
-                                       mecai_error **error);
+mecai_result mecai_request_unreachable(mecai_request *request, size_t index, const char *why, mecai_error **error);
 
 /**
  * The word of a result, which never changes: "ok", "null", … A number that is none gives "unknown". The text is static,
@@ -1456,14 +1440,11 @@ const char *mecai_result_str(uint32_t result);
 mecai_result mecai_state_open(const char *directory, mecai_state **state, mecai_error **error);
 
 /**
- * The secret of the picks: 32 octets, for which `secret` has the place; made if there is none yet. It is to be shown to
- * nobody; mecai_verifier_builder_set_state uses it without showing it. MECAI_ERR_STATE if there is one that others could
- * have read or changed: it is not replaced.
+ * The secret of the picks: 32 octets, for which `secret` has the place; made if there is none yet. It is to be shown
+ * to nobody; mecai_verifier_builder_set_state uses it without showing it. MECAI_ERR_STATE if there is one that others
+ * could have read or changed: it is not replaced.
  */
-mecai_result mecai_state_secret(const mecai_state *state,
-                                uint8_t *secret,
-                                size_t secret_len,
-                                mecai_error **error);
+mecai_result mecai_state_secret(const mecai_state *state, uint8_t *secret, size_t secret_len, mecai_error **error);
 
 /**
  * The highest sequence of an authority list so far, 0 if none was kept: mecai_authority_list_read refuses older lists.
@@ -1480,10 +1461,10 @@ mecai_result mecai_state_raise_list_sequence(const mecai_state *state,
                                              mecai_error **error);
 
 /**
- * Whether the host that a handshake means is remembered at the time `now` (seconds since 1970) for its promise to go on
- * showing vouchers: mecai_handshake_set_remembered takes that, which plays a part in mode opportunistic alone.
- * `remembered` becomes true at once, and false only if nothing is remembered. `until`, which may be NULL, receives the last
- * second of the promise, 0 if it is not known.
+ * Whether the host that a handshake means is remembered at the time `now` (seconds since 1970) for its promise to go
+ * on showing vouchers: mecai_handshake_set_remembered takes that, which plays a part in mode opportunistic alone.
+ * `remembered` becomes true at once, and false only if nothing is remembered. `until`, which may be NULL, receives the
+ * last second of the promise, 0 if it is not known.
  *
  * What cannot be read counts as a promise: then the call gives MECAI_OK, and the place for the error has what is to be
  * logged.
@@ -1496,8 +1477,9 @@ mecai_result mecai_state_is_remembered(const mecai_state *state,
                                        mecai_error **error);
 
 /**
- * Keeps the promise of an accepted handshake to go on showing vouchers in mind, at the time `now` (seconds since 1970), or
- * forgets an earlier one that it takes back. `promise`, which may be NULL, receives what became of it: MECAI_PROMISE_…
+ * Keeps the promise of an accepted handshake to go on showing vouchers in mind, at the time `now` (seconds since
+ * 1970), or forgets an earlier one that it takes back. `promise`, which may be NULL, receives what became of it:
+ * MECAI_PROMISE_…
  */
 mecai_result mecai_state_remember(const mecai_state *state,
                                   const mecai_verdict *verdict,
@@ -1519,13 +1501,11 @@ mecai_result mecai_state_spool(const mecai_state *state,
 mecai_result mecai_state_free(mecai_state *state);
 
 /**
- * The store in a directory. Of at most `capacity` certificates the answers are kept at hand, at least of one. Nothing is
- * opened yet, and nothing stays open: a directory that is not there may appear later. The store is the caller's to free.
+ * The store in a directory. Of at most `capacity` certificates the answers are kept at hand, at least of one. Nothing
+ * is opened yet, and nothing stays open: a directory that is not there may appear later. The store is the caller's to
+ * free.
  */
-mecai_result mecai_store_open(const char *directory,
-                              size_t capacity,
-                              mecai_store **store,
-                              mecai_error **error);
+mecai_result mecai_store_open(const char *directory, size_t capacity, mecai_store **store, mecai_error **error);
 
 /**
  * What the server answers to an extension, MECAI_EXTENSION_…, in a handshake with the certificate of this SHA-256 (32
@@ -1534,8 +1514,8 @@ mecai_result mecai_store_open(const char *directory,
  * seconds at most.
  *
  * A file that cannot be used is told once, as MECAI_ERR_STORE. While what was read before is still in force, it is
- * answered from that: then the call gives MECAI_OK and the answer, and the place for the error has what is to be logged.
- * Only where there is no answer does the call fail; the handshake goes on without one.
+ * answered from that: then the call gives MECAI_OK and the answer, and the place for the error has what is to be
+ * logged. Only where there is no answer does the call fail; the handshake goes on without one.
  */
 mecai_result mecai_store_answer(const mecai_store *store,
                                 const uint8_t *digest,
@@ -1552,10 +1532,10 @@ mecai_result mecai_store_answer(const mecai_store *store,
 mecai_result mecai_store_free(mecai_store *store);
 
 /**
- * Adds bundles in DER to the file of the certificate with this SHA-256 (32 octets), which is made if it is not there: they
- * are for this certificate, or for the alternate that the file has. Of each host and port the four freshest stay that are
- * in force at the time `now` (seconds since 1970), each authority in the freshest that it signed only. `left_out`, which
- * may be NULL, receives of how many bundles the file has no room for.
+ * Adds bundles in DER to the file of the certificate with this SHA-256 (32 octets), which is made if it is not there:
+ * they are for this certificate, or for the alternate that the file has. Of each host and port the four freshest stay
+ * that are in force at the time `now` (seconds since 1970), each authority in the freshest that it signed only.
+ * `left_out`, which may be NULL, receives of how many bundles the file has no room for.
  *
  * MECAI_ERR_MALFORMED, _UNKNOWN_VERSION or _TOO_LONG_LIVED for what is no bundle, MECAI_ERR_STORE for one that is for
  * another certificate, and if the file cannot be used or written; then nothing has changed. A file that cannot be used
@@ -1571,10 +1551,10 @@ mecai_result mecai_store_add_bundles(mecai_store *store,
                                      mecai_error **error);
 
 /**
- * Sets the alternate that is shown beside the certificate with this SHA-256 (32 octets): certificates in DER, end entity
- * first, 1 to 10; none take it away. Bundles for it stay while its end entity is the same. Clients go over only to an
- * alternate on the same key, for the same names, of another operator; whether it is, is not looked at. MECAI_ERR_STORE if
- * no server could show the chain, or the file cannot be used or written.
+ * Sets the alternate that is shown beside the certificate with this SHA-256 (32 octets): certificates in DER, end
+ * entity first, 1 to 10; none take it away. Bundles for it stay while its end entity is the same. Clients go over only
+ * to an alternate on the same key, for the same names, of another operator; whether it is, is not looked at.
+ * MECAI_ERR_STORE if no server could show the chain, or the file cannot be used or written.
  */
 mecai_result mecai_store_set_alternate(mecai_store *store,
                                        const uint8_t *digest,
@@ -1596,9 +1576,9 @@ mecai_result mecai_store_remove(mecai_store *store, const uint8_t *digest, size_
 mecai_result mecai_store_certificates(const mecai_store *store, mecai_digests **digests, mecai_error **error);
 
 /**
- * Writes an OpenSSL serverinfo file at `path`, for servers without the module: what is answered at the time `now` (seconds
- * since 1970) in handshakes with the certificate of this SHA-256 (32 octets) to clients that name no host. Without
- * vouchers it says nothing, and servers can read it all the same. It replaces a file of this path.
+ * Writes an OpenSSL serverinfo file at `path`, for servers without the module: what is answered at the time `now`
+ * (seconds since 1970) in handshakes with the certificate of this SHA-256 (32 octets) to clients that name no host.
+ * Without vouchers it says nothing, and servers can read it all the same. It replaces a file of this path.
  */
 mecai_result mecai_store_write_serverinfo(const mecai_store *store,
                                           const uint8_t *digest,
@@ -1684,8 +1664,8 @@ mecai_result mecai_verifier_builder_set_secret(mecai_verifier_builder *builder,
                                                mecai_error **error);
 
 /**
- * The same by the secret in a state directory, which is made if there is none yet. MECAI_ERR_STATE if it cannot be used.
- * The state may be freed afterwards.
+ * The same by the secret in a state directory, which is made if there is none yet. MECAI_ERR_STATE if it cannot be
+ * used. The state may be freed afterwards.
  */
 mecai_result mecai_verifier_builder_set_state(mecai_verifier_builder *builder,
                                               const mecai_state *state,

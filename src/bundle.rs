@@ -89,8 +89,8 @@ pub fn assemble(statement: &[u8], endorsements: &[&[u8]]) -> Result<Vec<u8>, Dec
     Ok(der)
 }
 
-/// The same, of as many endorsements as fit a server's answer, each with its operator: of the same operator the later ones
-/// are left out first. Gives how many were left out, too.
+/// The same, of as many endorsements as fit a server's answer, each with its operator: of the same operator the later
+/// ones are left out first. Gives how many were left out, too.
 pub fn assemble_fitting<'e>(
     statement: &[u8],
     endorsements: impl IntoIterator<Item = (Option<usize>, &'e [u8])>,

@@ -27,9 +27,9 @@ pub fn is_due(policy: &Policy, handshake: &Handshake<'_>, verdict: &Verdict) -> 
     policy.failover && verdict.cause().is_some_and(Cause::lies_with_ca) && handshake.name().is_some()
 }
 
-/// Judges the alternate after a verdict on the server's own certificate; where that [is not due](is_due), the verdict stays
-/// as it was. Gives the verdict on the handshake: with the alternate, if that is accepted; else as it was, saying why the
-/// alternate failed.
+/// Judges the alternate after a verdict on the server's own certificate; where that [is not due](is_due), the verdict
+/// stays as it was. Gives the verdict on the handshake: with the alternate, if that is accepted; else as it was, saying
+/// why the alternate failed.
 ///
 /// `alternate` is what was [offered](Offered::read), with its chain, end entity first, trust anchor last, which the caller
 /// has verified as the program demands it of the server's own, and checked against a reference identity; or why one of

@@ -1,7 +1,7 @@
 //! Asking an authority to vouch (spec section 9): the request, the question as a state without I/O, and what comes back.
 //!
-//! Who asks carries the octets: [`Question`] says what to send and judges what came, [`Round`] has one for each authority of a list,
-//! [`Backoff`] says when to ask again.
+//! Who asks carries the octets: [`Question`] says what to send and judges what came, [`Round`] has one for each
+//! authority of a list, [`Backoff`] says when to ask again.
 //! Who answers reads a [`VoucherRequest`], and refuses with a [`Problem`].
 
 mod backoff;

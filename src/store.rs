@@ -1,8 +1,8 @@
 //! The server's store (spec section 11): a directory with one file per certificate, and the answers built from it.
 //!
 //! The agent [merges](Contents::merge) what authorities gave into [`Contents`] and [writes](Store::write) them. The
-//! serving process keeps a [`Cache`], which gives a prebuilt answer per handshake. Programs without an agent [add](Store::add)
-//! what they collected themselves.
+//! serving process keeps a [`Cache`], which gives a prebuilt answer per handshake. Programs without an agent
+//! [add](Store::add) what they collected themselves.
 
 mod answers;
 mod cache;

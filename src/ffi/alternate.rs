@@ -77,8 +77,8 @@ impl Own {
     }
 }
 
-/// Reads a server's answer to MECAI_EXTENSION_ALTERNATE, of a handshake on this key, given by its SubjectPublicKeyInfo in
-/// DER. One that cannot be used is an alternate, too: mecai_alternate_get says why, it has no certificates, and
+/// Reads a server's answer to MECAI_EXTENSION_ALTERNATE, of a handshake on this key, given by its SubjectPublicKeyInfo
+/// in DER. One that cannot be used is an alternate, too: mecai_alternate_get says why, it has no certificates, and
 /// mecai_verifier_fail_over has that in its verdict. The alternate is the caller's to free.
 ///
 /// The program then verifies the certificates as it does the server's own, at the same time and for the same name, and
@@ -160,8 +160,8 @@ pub unsafe extern "C" fn mecai_alternate_certificate(
     }
 }
 
-/// The chain that the program's own verification of the alternate accepted: certificates in DER, end entity first, trust
-/// anchor last, 1 to 32. If it cannot be read, the call fails, and the alternate is refused for that.
+/// The chain that the program's own verification of the alternate accepted: certificates in DER, end entity first,
+/// trust anchor last, 1 to 32. If it cannot be read, the call fails, and the alternate is refused for that.
 ///
 /// # Safety
 /// There are so many views, and each buffer has its length.
@@ -254,10 +254,10 @@ pub unsafe extern "C" fn mecai_verifier_is_failover_due(
     }
 }
 
-/// Judges the alternate at the time `now` (seconds since 1970), after the verdict `own` on the server's own certificate;
-/// the handshake is as it was for that. The verdict is that with the alternate, if it is accepted: then the program goes
-/// on with the alternate's certificate. Else, and where failover is not due, it is the verdict that there was, and says
-/// why the alternate failed.
+/// Judges the alternate at the time `now` (seconds since 1970), after the verdict `own` on the server's own
+/// certificate; the handshake is as it was for that. The verdict is that with the alternate, if it is accepted: then
+/// the program goes on with the alternate's certificate. Else, and where failover is not due, it is the verdict that
+/// there was, and says why the alternate failed.
 ///
 /// `outcome` becomes MECAI_REFUSED at once, and another one only if that is the verdict. Where `verdict` is not NULL it
 /// receives the whole verdict, the caller's to free.

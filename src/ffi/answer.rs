@@ -10,8 +10,8 @@ use super::output::{Out, mecai_bytes};
 use super::result::{MECAI_ERR_ANSWER, MECAI_ERR_VALUE, mecai_result};
 use crate::extension::{self, Contents, StagedList};
 
-/// What a server answers to one of the extensions, or what a client says in MECAI_EXTENSION_CANDIDATES. Of what stands in
-/// it nothing is verified but the syntax. An answer does not change; any number of threads may use it at once.
+/// What a server answers to one of the extensions, or what a client says in MECAI_EXTENSION_CANDIDATES. Of what stands
+/// in it nothing is verified but the syntax. An answer does not change; any number of threads may use it at once.
 pub struct mecai_answer;
 
 /// The TLS extension mecai_vouchers: empty in the ClientHello, answered by bundles.
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn mecai_answer_counts(
     }
 }
 
-/// The bundle with an index: its DER, which mecai_bundle_read reads; it stays until the answer is freed.
+/// The bundle with an index: its DER, which mecai_bundle_parse reads; it stays until the answer is freed.
 ///
 /// # Safety
 /// The places may be written to.
@@ -170,8 +170,8 @@ pub unsafe extern "C" fn mecai_answer_certificate(
     }
 }
 
-/// The staged certificate with an index: how many certificates its chain has, and the DER of the proof of its key, which
-/// stays until the answer is freed. Each place may be NULL.
+/// The staged certificate with an index: how many certificates its chain has, and the DER of the proof of its key,
+/// which stays until the answer is freed. Each place may be NULL.
 ///
 /// # Safety
 /// What is not NULL may be written to.
@@ -196,8 +196,8 @@ pub unsafe extern "C" fn mecai_answer_staged(
     }
 }
 
-/// The certificate with an index in the chain of a staged one, end entity first: its DER, which stays until the answer is
-/// freed.
+/// The certificate with an index in the chain of a staged one, end entity first: its DER, which stays until the answer
+/// is freed.
 ///
 /// # Safety
 /// The places may be written to.

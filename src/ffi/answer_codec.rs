@@ -11,8 +11,8 @@ use super::output::{Out, mecai_bytes};
 use super::result::{MECAI_ERR_ANSWER, mecai_result};
 use crate::extension::{self, ANSWER_MAX, CANDIDATES_MAX, StagedList};
 
-/// Reads a server's answer to MECAI_EXTENSION_VOUCHERS: at least one bundle. MECAI_ERR_ANSWER if it breaks its syntax, or
-/// has more than 16384 octets. The answer is the caller's to free.
+/// Reads a server's answer to MECAI_EXTENSION_VOUCHERS: at least one bundle. MECAI_ERR_ANSWER if it breaks its syntax,
+/// or has more than 16384 octets. The answer is the caller's to free.
 ///
 /// # Safety
 /// The buffer has its length, and the places may be written to.
@@ -77,8 +77,8 @@ pub unsafe extern "C" fn mecai_answer_read_staged(
     }
 }
 
-/// Reads what a client says in MECAI_EXTENSION_CANDIDATES: 1 to 31 ids of authorities, ascending. MECAI_ERR_ANSWER if it
-/// breaks its syntax. The answer is the caller's to free.
+/// Reads what a client says in MECAI_EXTENSION_CANDIDATES: 1 to 31 ids of authorities, ascending. MECAI_ERR_ANSWER if
+/// it breaks its syntax. The answer is the caller's to free.
 ///
 /// # Safety
 /// The buffer has its length, and the places may be written to.

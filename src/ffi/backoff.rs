@@ -10,8 +10,8 @@ use super::result::mecai_result;
 use crate::request::Backoff;
 use crate::time::UnixTime;
 
-/// The pauses before further questions to one authority: doubled with each failure, halved at random, never shorter than
-/// the authority asked for. Used by one thread at a time.
+/// The pauses before further questions to one authority: doubled with each failure, halved at random, never shorter
+/// than the authority asked for. Used by one thread at a time.
 pub struct mecai_backoff;
 
 impl Noun for Exclusive<Backoff> {
@@ -19,8 +19,8 @@ impl Noun for Exclusive<Backoff> {
     type Handle = mecai_backoff;
 }
 
-/// A new backoff with pauses from `first` to `longest` seconds; the first question may be put at once. It is the caller's
-/// to free.
+/// A new backoff with pauses from `first` to `longest` seconds; the first question may be put at once. It is the
+/// caller's to free.
 ///
 /// # Safety
 /// The places may be written to.
@@ -41,8 +41,8 @@ pub unsafe extern "C" fn mecai_backoff_new(
 }
 
 /// That the authority failed at the time `now`. `retry_at` is before when it asked not to be asked again, as
-/// mecai_request_failure tells it, 0 if it did not; at most half a day of that is honoured. `random` is any random number:
-/// programs that failed together then do not come back together. Times are seconds since 1970.
+/// mecai_request_failure tells it, 0 if it did not; at most half a day of that is honoured. `random` is any random
+/// number: programs that failed together then do not come back together. Times are seconds since 1970.
 ///
 /// # Safety
 /// `error` is NULL or may be written to.
@@ -76,8 +76,8 @@ pub unsafe extern "C" fn mecai_backoff_succeeded(
     unsafe { guard(error, || with(backoff, Backoff::succeeded)) }
 }
 
-/// The earliest second of the next question (seconds since 1970), 0 if it may be put at once; and how often the authority
-/// has failed since it last answered well. Each place may be NULL.
+/// The earliest second of the next question (seconds since 1970), 0 if it may be put at once; and how often the
+/// authority has failed since it last answered well. Each place may be NULL.
 ///
 /// # Safety
 /// What is not NULL may be written to.
@@ -100,8 +100,8 @@ pub unsafe extern "C" fn mecai_backoff_next_attempt(
     }
 }
 
-/// Whether the next question may be put at the time `now` (seconds since 1970). A clock that was set back does not stretch
-/// the pause beyond its longest.
+/// Whether the next question may be put at the time `now` (seconds since 1970). A clock that was set back does not
+/// stretch the pause beyond its longest.
 ///
 /// # Safety
 /// The places may be written to.

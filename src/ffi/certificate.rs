@@ -7,8 +7,8 @@ use super::output::{Octets, Out, mecai_bytes};
 use super::result::{MECAI_ERR_CHAIN, mecai_result};
 use crate::chain;
 
-/// The SHA-256 of a certificate in DER, as statements and the store name it: 32 octets, for which `digest` has the place.
-/// That it is a certificate is not looked at. Any thread may call this.
+/// The SHA-256 of a certificate in DER, as statements and the store name it: 32 octets, for which `digest` has the
+/// place. That it is a certificate is not looked at. Any thread may call this.
 ///
 /// # Safety
 /// Each buffer has its length, and that of the digest may be written to.

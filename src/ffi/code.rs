@@ -12,15 +12,15 @@ pub extern "C" fn mecai_code_str(code: u32) -> *const c_char {
     guard_or(UNKNOWN.as_ptr(), || told(code, Code::as_c_str))
 }
 
-/// One sentence: what a code means. A number that is no code gives "unknown". The text is static, ends with a NUL, and is
-/// not to be freed. Any thread may call this.
+/// One sentence: what a code means. A number that is no code gives "unknown". The text is static, ends with a NUL, and
+/// is not to be freed. Any thread may call this.
 #[unsafe(no_mangle)]
 pub extern "C" fn mecai_code_meaning(code: u32) -> *const c_char {
     guard_or(UNKNOWN.as_ptr(), || told(code, Code::meaning_c_str))
 }
 
-/// One sentence: what a person can do. A number that is no code gives "unknown". The text is static, ends with a NUL, and
-/// is not to be freed. Any thread may call this.
+/// One sentence: what a person can do. A number that is no code gives "unknown". The text is static, ends with a NUL,
+/// and is not to be freed. Any thread may call this.
 #[unsafe(no_mangle)]
 pub extern "C" fn mecai_code_advice(code: u32) -> *const c_char {
     guard_or(UNKNOWN.as_ptr(), || told(code, Code::advice_c_str))

@@ -1,9 +1,9 @@
 //! The C ABI: each function checks its pointers, makes one call to the core, and translates what comes of it. The text
 //! of `include/mecai.h` is made from the comments here.
 //!
-//! One file, or two, for each noun of the header, over five that they share: [`guard`] keeps panics from C, [`handle`] tells
-//! handles that are no longer good, [`result`] numbers what can go wrong, [`input`] reads what C passes, [`output`]
-//! writes what C receives.
+//! One file, or two, for each noun of the header, over five that they share: [`guard`] keeps panics from C, [`handle`]
+//! tells handles that are no longer good, [`result`] numbers what can go wrong, [`input`] reads what C passes,
+//! [`output`] writes what C receives.
 
 #![allow(non_camel_case_types)]
 

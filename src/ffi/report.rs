@@ -15,8 +15,8 @@ use crate::report::{Report, ReportError, file_name};
 use crate::time::UnixTime;
 use crate::verdict::Code;
 
-/// What a client tells of a handshake that was attacked, or seems so: never who it is, nor whom it picked. A report does
-/// not change; any number of threads may use it at once.
+/// What a client tells of a handshake that was attacked, or seems so: never who it is, nor whom it picked. A report
+/// does not change; any number of threads may use it at once.
 pub struct mecai_report;
 
 pub(super) struct Written {
@@ -51,9 +51,9 @@ impl From<ReportError> for Failure {
     }
 }
 
-/// The report that is due after a verdict, which mecai_verdict_notes tells: what the handshake showed, the certificates as
-/// served, in DER and in the server's order, and the hour of the time `now` (seconds since 1970). The handshake is as it was
-/// judged. MECAI_ERR_NONE if no report is due. The report is the caller's to free.
+/// The report that is due after a verdict, which mecai_verdict_notes tells: what the handshake showed, the certificates
+/// as served, in DER and in the server's order, and the hour of the time `now` (seconds since 1970). The handshake is
+/// as it was judged. MECAI_ERR_NONE if no report is due. The report is the caller's to free.
 ///
 /// # Safety
 /// There are so many views, each buffer has its length, and the places may be written to.
@@ -86,12 +86,13 @@ pub unsafe extern "C" fn mecai_report_new(
     }
 }
 
-/// Reads a report, which must be exactly what a client writes; else MECAI_ERR_REPORT. The report is the caller's to free.
+/// Reads a report, which must be exactly what a client writes; else MECAI_ERR_REPORT. The report is the caller's to
+/// free.
 ///
 /// # Safety
 /// The buffer has its length, and the places may be written to.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mecai_report_read(
+pub unsafe extern "C" fn mecai_report_parse(
     text: *const u8,
     text_len: usize,
     report: *mut *mut mecai_report,
@@ -106,8 +107,8 @@ pub unsafe extern "C" fn mecai_report_read(
     }
 }
 
-/// The code of what happened, and the host that the client meant, text, which stays until the report is freed. Each place
-/// may be NULL.
+/// The code of what happened, and the host that the client meant, text, which stays until the report is freed. Each
+/// place may be NULL.
 ///
 /// # Safety
 /// What is not NULL may be written to.

@@ -91,8 +91,8 @@ impl Told {
     }
 }
 
-/// How many authorities are asked, how many have endorsed so far, and of how many there is no reply yet. Each place may be
-/// NULL.
+/// How many authorities are asked, how many have endorsed so far, and of how many there is no reply yet. Each place may
+/// be NULL.
 ///
 /// # Safety
 /// What is not NULL may be written to.
@@ -120,8 +120,8 @@ pub unsafe extern "C" fn mecai_request_counts(
     }
 }
 
-/// The authority with an index: the index of its operator in the list, and its id (8 octets, which stay until the request
-/// is freed). Each place may be NULL.
+/// The authority with an index: the index of its operator in the list, and its id (8 octets, which stay until the
+/// request is freed). Each place may be NULL.
 ///
 /// # Safety
 /// What is not NULL may be written to.
@@ -148,8 +148,8 @@ pub unsafe extern "C" fn mecai_request_authority(
 }
 
 /// What to send to the authority with an index: the URL, the HTTP method, the Content-Type and the body; and the last
-/// second in which an answer counts (seconds since 1970). Redirects are not followed. Each place may be NULL. What is shown
-/// stays until the request is freed.
+/// second in which an answer counts (seconds since 1970). Redirects are not followed. Each place may be NULL. What is
+/// shown stays until the request is freed.
 ///
 /// # Safety
 /// What is not NULL may be written to.
@@ -183,10 +183,10 @@ pub unsafe extern "C" fn mecai_request_question(
     }
 }
 
-/// Why the authority with an index did not vouch: the code, a word that never changes, and a sentence; whether it is better
-/// left alone for other questions, too; and before when it asked not to be asked again (seconds since 1970), 0 if it did
-/// not. Each place may be NULL. The texts stay until the request is freed. MECAI_ERR_NONE if it has vouched, or not replied
-/// yet.
+/// Why the authority with an index did not vouch: the code, a word that never changes, and a sentence; whether it is
+/// better left alone for other questions, too; and before when it asked not to be asked again (seconds since 1970), 0
+/// if it did not. Each place may be NULL. The texts stay until the request is freed. MECAI_ERR_NONE if it has vouched,
+/// or not replied yet.
 ///
 /// # Safety
 /// What is not NULL may be written to.

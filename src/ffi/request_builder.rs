@@ -124,8 +124,8 @@ pub unsafe extern "C" fn mecai_request_builder_set_server(
     }
 }
 
-/// An address at which the server shows the certificate: 4 or 16 octets in network order. May be called again for more: 1
-/// to 16, of any order.
+/// An address at which the server shows the certificate: 4 or 16 octets in network order. May be called again for more:
+/// 1 to 16, of any order.
 ///
 /// # Safety
 /// The buffer has its length.
@@ -192,8 +192,8 @@ pub unsafe extern "C" fn mecai_request_builder_set_protocol(
     }
 }
 
-/// When the statement is made, that is now, and for how many seconds it is in force, at most 86400 and not longer than the
-/// certificate; and the last second in which an answer counts. Times are seconds since 1970.
+/// When the statement is made, that is now, and for how many seconds it is in force, at most 86400 and not longer than
+/// the certificate; and the last second in which an answer counts. Times are seconds since 1970.
 ///
 /// # Safety
 /// `error` is NULL or may be written to.
@@ -215,8 +215,8 @@ pub unsafe extern "C" fn mecai_request_builder_set_times(
     }
 }
 
-/// For how many days the site promises to go on showing vouchers, 0 to 30; 0 takes an earlier promise back. Without this
-/// call the statement says nothing of that.
+/// For how many days the site promises to go on showing vouchers, 0 to 30; 0 takes an earlier promise back. Without
+/// this call the statement says nothing of that.
 ///
 /// # Safety
 /// `error` is NULL or may be written to.
@@ -230,10 +230,10 @@ pub unsafe extern "C" fn mecai_request_builder_set_stay(
     unsafe { guard(error, || change(builder, |parts| parts.stay = Some(days))) }
 }
 
-/// The request: a question to every authority of the list that can vouch when the statement is made.
-/// MECAI_ERR_MISSING without list, server, certificate or times, MECAI_ERR_MALFORMED or MECAI_ERR_TOO_LONG_LIVED if the
-/// statement would break a rule, MECAI_ERR_NONE if there is nobody to ask. When this works, the builder is used up, and can
-/// only be freed. The request is the caller's to free.
+/// The request: a question to every authority of the list that can vouch when the statement is made. MECAI_ERR_MISSING
+/// without list, server, certificate or times, MECAI_ERR_MALFORMED or MECAI_ERR_TOO_LONG_LIVED if the statement would
+/// break a rule, MECAI_ERR_NONE if there is nobody to ask. When this works, the builder is used up, and can only be
+/// freed. The request is the caller's to free.
 ///
 /// # Safety
 /// The places may be written to.

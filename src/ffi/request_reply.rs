@@ -15,8 +15,8 @@ use crate::time::UnixTime;
 /// The answer of the authority with an index, complete at the time `now` (seconds since 1970): its HTTP status, its
 /// headers Content-Type and Retry-After, NULL if it has none, and its body; of a body that has more than
 /// MECAI_ENDORSEMENT_MAX octets at least one octet more than that. A good endorsement is kept. Else the call fails with
-/// MECAI_ERR_NOT_VOUCHED, whose sentence ends with the code, and mecai_request_failure tells more. MECAI_ERR_VALUE if there
-/// is a reply already.
+/// MECAI_ERR_NOT_VOUCHED, whose sentence ends with the code, and mecai_request_failure tells more. MECAI_ERR_VALUE if
+/// there is a reply already.
 ///
 /// # Safety
 /// The headers are NULL or end with a NUL, and the buffer has its length.
@@ -58,8 +58,8 @@ pub unsafe extern "C" fn mecai_request_timed_out(
     unsafe { guard(error, || take(request, index, |round| round.time_out(index))) }
 }
 
-/// That there is no connection to the authority with an index, or that it broke: `why`, in a few words. The call fails with
-/// MECAI_ERR_NOT_VOUCHED, as that of an answer that is no endorsement does.
+/// That there is no connection to the authority with an index, or that it broke: `why`, in a few words. The call fails
+/// with MECAI_ERR_NOT_VOUCHED, as that of an answer that is no endorsement does.
 ///
 /// # Safety
 /// `why` ends with a NUL.

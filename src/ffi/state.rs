@@ -17,8 +17,8 @@ use crate::time::UnixTime;
 use crate::verify::Handshake;
 
 /// A user's directory, with the secret of the picks, the highest sequence of a list, the hosts that promised to go on
-/// showing vouchers, and reports that are not yet submitted. Any number of threads and programs of the user may use it at
-/// once.
+/// showing vouchers, and reports that are not yet submitted. Any number of threads and programs of the user may use it
+/// at once.
 pub struct mecai_state;
 
 /// The verdict has no promise.
@@ -70,9 +70,9 @@ pub unsafe extern "C" fn mecai_state_open(
     }
 }
 
-/// The secret of the picks: 32 octets, for which `secret` has the place; made if there is none yet. It is to be shown to
-/// nobody; mecai_verifier_builder_set_state uses it without showing it. MECAI_ERR_STATE if there is one that others could
-/// have read or changed: it is not replaced.
+/// The secret of the picks: 32 octets, for which `secret` has the place; made if there is none yet. It is to be shown
+/// to nobody; mecai_verifier_builder_set_state uses it without showing it. MECAI_ERR_STATE if there is one that others
+/// could have read or changed: it is not replaced.
 ///
 /// # Safety
 /// The buffer has its length, and may be written to.
@@ -135,10 +135,10 @@ pub unsafe extern "C" fn mecai_state_raise_list_sequence(
     }
 }
 
-/// Whether the host that a handshake means is remembered at the time `now` (seconds since 1970) for its promise to go on
-/// showing vouchers: mecai_handshake_set_remembered takes that, which plays a part in mode opportunistic alone.
-/// `remembered` becomes true at once, and false only if nothing is remembered. `until`, which may be NULL, receives the last
-/// second of the promise, 0 if it is not known.
+/// Whether the host that a handshake means is remembered at the time `now` (seconds since 1970) for its promise to go
+/// on showing vouchers: mecai_handshake_set_remembered takes that, which plays a part in mode opportunistic alone.
+/// `remembered` becomes true at once, and false only if nothing is remembered. `until`, which may be NULL, receives the
+/// last second of the promise, 0 if it is not known.
 ///
 /// What cannot be read counts as a promise: then the call gives MECAI_OK, and the place for the error has what is to be
 /// logged.
@@ -179,8 +179,9 @@ pub unsafe extern "C" fn mecai_state_is_remembered(
     }
 }
 
-/// Keeps the promise of an accepted handshake to go on showing vouchers in mind, at the time `now` (seconds since 1970), or
-/// forgets an earlier one that it takes back. `promise`, which may be NULL, receives what became of it: MECAI_PROMISE_…
+/// Keeps the promise of an accepted handshake to go on showing vouchers in mind, at the time `now` (seconds since
+/// 1970), or forgets an earlier one that it takes back. `promise`, which may be NULL, receives what became of it:
+/// MECAI_PROMISE_…
 ///
 /// # Safety
 /// What is not NULL may be written to.

@@ -13,8 +13,8 @@ use super::result::{MECAI_ERR_STORE, MECAI_ERR_VALUE, mecai_result};
 use crate::store::{Cache, Part, Store, StoreError};
 use crate::time::UnixTime;
 
-/// A directory with the vouchers of a server's certificates. Any number of threads may ask it for answers at once; it is
-/// changed by one thread at a time, and by one program at a time.
+/// A directory with the vouchers of a server's certificates. Any number of threads may ask it for answers at once; it
+/// is changed by one thread at a time, and by one program at a time.
 pub struct mecai_store;
 
 pub(super) struct Kept {
@@ -52,8 +52,9 @@ impl From<&StoreError> for Failure {
     }
 }
 
-/// The store in a directory. Of at most `capacity` certificates the answers are kept at hand, at least of one. Nothing is
-/// opened yet, and nothing stays open: a directory that is not there may appear later. The store is the caller's to free.
+/// The store in a directory. Of at most `capacity` certificates the answers are kept at hand, at least of one. Nothing
+/// is opened yet, and nothing stays open: a directory that is not there may appear later. The store is the caller's to
+/// free.
 ///
 /// # Safety
 /// `directory` ends with a NUL, and the places may be written to.
@@ -81,8 +82,8 @@ pub unsafe extern "C" fn mecai_store_open(
 /// seconds at most.
 ///
 /// A file that cannot be used is told once, as MECAI_ERR_STORE. While what was read before is still in force, it is
-/// answered from that: then the call gives MECAI_OK and the answer, and the place for the error has what is to be logged.
-/// Only where there is no answer does the call fail; the handshake goes on without one.
+/// answered from that: then the call gives MECAI_OK and the answer, and the place for the error has what is to be
+/// logged. Only where there is no answer does the call fail; the handshake goes on without one.
 ///
 /// # Safety
 /// The buffer has its length, `name` is NULL or ends with a NUL, and the places may be written to.

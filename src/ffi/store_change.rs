@@ -14,10 +14,10 @@ use super::store::{Kept, mecai_store};
 use crate::store::StoredBundle;
 use crate::time::UnixTime;
 
-/// Adds bundles in DER to the file of the certificate with this SHA-256 (32 octets), which is made if it is not there: they
-/// are for this certificate, or for the alternate that the file has. Of each host and port the four freshest stay that are
-/// in force at the time `now` (seconds since 1970), each authority in the freshest that it signed only. `left_out`, which
-/// may be NULL, receives of how many bundles the file has no room for.
+/// Adds bundles in DER to the file of the certificate with this SHA-256 (32 octets), which is made if it is not there:
+/// they are for this certificate, or for the alternate that the file has. Of each host and port the four freshest stay
+/// that are in force at the time `now` (seconds since 1970), each authority in the freshest that it signed only.
+/// `left_out`, which may be NULL, receives of how many bundles the file has no room for.
 ///
 /// MECAI_ERR_MALFORMED, _UNKNOWN_VERSION or _TOO_LONG_LIVED for what is no bundle, MECAI_ERR_STORE for one that is for
 /// another certificate, and if the file cannot be used or written; then nothing has changed. A file that cannot be used
@@ -50,10 +50,10 @@ pub unsafe extern "C" fn mecai_store_add_bundles(
     }
 }
 
-/// Sets the alternate that is shown beside the certificate with this SHA-256 (32 octets): certificates in DER, end entity
-/// first, 1 to 10; none take it away. Bundles for it stay while its end entity is the same. Clients go over only to an
-/// alternate on the same key, for the same names, of another operator; whether it is, is not looked at. MECAI_ERR_STORE if
-/// no server could show the chain, or the file cannot be used or written.
+/// Sets the alternate that is shown beside the certificate with this SHA-256 (32 octets): certificates in DER, end
+/// entity first, 1 to 10; none take it away. Bundles for it stay while its end entity is the same. Clients go over only
+/// to an alternate on the same key, for the same names, of another operator; whether it is, is not looked at.
+/// MECAI_ERR_STORE if no server could show the chain, or the file cannot be used or written.
 ///
 /// # Safety
 /// There are so many views, and each buffer has its length.
@@ -120,9 +120,9 @@ pub unsafe extern "C" fn mecai_store_certificates(
     }
 }
 
-/// Writes an OpenSSL serverinfo file at `path`, for servers without the module: what is answered at the time `now` (seconds
-/// since 1970) in handshakes with the certificate of this SHA-256 (32 octets) to clients that name no host. Without
-/// vouchers it says nothing, and servers can read it all the same. It replaces a file of this path.
+/// Writes an OpenSSL serverinfo file at `path`, for servers without the module: what is answered at the time `now`
+/// (seconds since 1970) in handshakes with the certificate of this SHA-256 (32 octets) to clients that name no host.
+/// Without vouchers it says nothing, and servers can read it all the same. It replaces a file of this path.
 ///
 /// # Safety
 /// The buffer has its length, and `path` ends with a NUL.

@@ -139,8 +139,8 @@ pub unsafe extern "C" fn mecai_verifier_builder_set_secret(
     }
 }
 
-/// The same by the secret in a state directory, which is made if there is none yet. MECAI_ERR_STATE if it cannot be used.
-/// The state may be freed afterwards.
+/// The same by the secret in a state directory, which is made if there is none yet. MECAI_ERR_STATE if it cannot be
+/// used. The state may be freed afterwards.
 ///
 /// # Safety
 /// `machine` ends with a NUL.

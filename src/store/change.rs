@@ -13,8 +13,8 @@ use crate::statement::DecodeError;
 use crate::time::UnixTime;
 
 impl Store {
-    /// [Merges](Contents::merge) bundles into the file of this certificate, or into a new one. Gives those that the file
-    /// has no room for.
+    /// [Merges](Contents::merge) bundles into the file of this certificate, or into a new one. Gives those that the
+    /// file has no room for.
     ///
     /// # Errors
     /// When the file cannot be used or written, or a bundle is neither for this certificate nor for its alternate.

@@ -38,7 +38,7 @@ fn an_alarm_is_reported_and_read_again() {
     let read = Report::from_json(octets(json)).unwrap();
     assert_eq!((read.chain(), read.bundles().is_empty()), (chain, false));
 
-    let again = made(|place, error| call!(mecai_report_read(json.data, json.len, place, error)));
+    let again = made(|place, error| call!(mecai_report_parse(json.data, json.len, place, error)));
     let same = shown(|view, error| call!(mecai_report_json(again, view, ptr::null_mut(), error)));
     assert_eq!(same, octets(json));
     mecai_verdict_free(verdict);
@@ -73,8 +73,8 @@ fn where_no_report_is_due_there_is_none() {
 fn what_no_client_writes_is_not_read() {
     for json in ["", "{}", "{\"bundles\":[]}"] {
         let (result, sentence) =
-            unmade(|place, error| call!(mecai_report_read(json.as_ptr(), json.len(), place, error)));
+            unmade(|place, error| call!(mecai_report_parse(json.as_ptr(), json.len(), place, error)));
         assert!(result == MECAI_ERR_REPORT && sentence.contains("report"), "{sentence}");
     }
-    assert_eq!(unmade(|place, error| call!(mecai_report_read(ptr::null(), 1, place, error))).0, MECAI_ERR_NULL);
+    assert_eq!(unmade(|place, error| call!(mecai_report_parse(ptr::null(), 1, place, error))).0, MECAI_ERR_NULL);
 }

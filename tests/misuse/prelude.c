@@ -377,7 +377,7 @@ static mecai_state *make_mecai_state(void)
 static mecai_report *make_mecai_report(void)
 {
     mecai_report *report = NULL;
-    must(mecai_report_read(report_json.data, report_json.len, &report, NULL));
+    must(mecai_report_parse(report_json.data, report_json.len, &report, NULL));
     return report;
 }
 #define free_mecai_report mecai_report_free
