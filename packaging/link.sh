@@ -44,9 +44,11 @@ fi
 
 # One package by itself, so that no other crate of the workspace switches a feature on in it. That is also why the static
 # library of mecai is asked for here: a crate type in Cargo.toml would be built everywhere, with and without the C ABI.
-case $what in
-mecai) set -- rustc --package mecai --features capi --crate-type staticlib "$@" ;;
-module | mecai_openssl) set -- build --package mecai-openssl "$@" ;;
+# In a release that of mecai-openssl is asked for, too: cargo optimises nothing as a whole that is also a Rust library.
+case $what-$profile in
+mecai-*) set -- rustc --package mecai --features capi --crate-type staticlib "$@" ;;
+module-release | mecai_openssl-release) set -- rustc --package mecai-openssl --crate-type staticlib "$@" ;;
+module-* | mecai_openssl-*) set -- build --package mecai-openssl "$@" ;;
 *) echo "link.sh: there is no $what: say module, mecai or mecai_openssl" >&2 && exit 2 ;;
 esac
 cargo "$@" --locked --quiet --lib --profile "$profile"
