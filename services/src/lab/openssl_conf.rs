@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, World};
 
+/// What OpenSSL itself reads.
+const PATH: &str = "path";
+
 /// The lines of the module's section, in their order; a key that is set twice has its last value.
 #[derive(Clone, Debug)]
 pub struct OpensslConf {
@@ -44,8 +47,13 @@ impl OpensslConf {
         Ok(path.to_path_buf())
     }
 
+    /// Every key but the module's path, with its value: what a program hands to `mecai_openssl_attach`.
+    pub fn settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.lines.iter().filter(|(key, _)| *key != PATH).map(|(key, value)| (*key, value.as_str()))
+    }
+
     fn new(module: &Path, role: &str) -> Self {
-        Self { lines: vec![("path", module.display().to_string()), ("role", role.to_owned())] }
+        Self { lines: vec![(PATH, module.display().to_string()), ("role", role.to_owned())] }
     }
 
     fn to_text(&self) -> String {
@@ -69,5 +77,7 @@ mod tests {
         let text = conf.to_text();
         let section = text.split_once("[mecai_section]\n").map(|(_, section)| section);
         assert_eq!(section, Some("path     = /m.so\nvouchers = /v\nrole     = both\nlog      = stderr\n"), "{text}");
+        let settings: Vec<_> = conf.settings().collect();
+        assert_eq!(settings, [("vouchers", "/v"), ("role", "both"), ("log", "stderr")]);
     }
 }

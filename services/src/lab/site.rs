@@ -1,14 +1,21 @@
-//! A site: a certificate for a name, and stock nginx that shows it at the world's site port.
+//! A site: a certificate for a name, and stock nginx, or a program in its place, that shows it at the world's site port.
 
+use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
-use super::{Error, Issued, Leaf, Nginx, OpensslConf, Port, SiteAgent, SiteEntry, SitePlan, World};
+use super::{Error, Issued, Leaf, Nginx, OpensslConf, Port, Process, SiteAgent, SiteEntry, SitePlan, World};
 
-/// An nginx at one address, which dropping ends.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// An nginx, or a program in its place, at one address, which dropping ends.
 #[derive(Debug)]
 pub struct SiteServer {
-    nginx: Nginx,
+    nginx: Option<Nginx>,
+    program: Option<Process>,
     port: Port,
 }
 
@@ -56,7 +63,7 @@ impl SiteServer {
         );
         let environment = view.openssl_conf.iter().map(|path| ("OPENSSL_CONF", path));
         let nginx = Nginx::start(directory, &[port.address()], &text, environment)?;
-        Ok(Self { nginx, port })
+        Ok(Self { nginx: Some(nginx), program: None, port })
     }
 
     /// Where it listens.
@@ -64,9 +71,9 @@ impl SiteServer {
         self.port.address()
     }
 
-    /// The nginx.
-    pub fn nginx(&mut self) -> &mut Nginx {
-        &mut self.nginx
+    /// The nginx, unless a program has its place.
+    pub fn nginx(&mut self) -> Option<&mut Nginx> {
+        self.nginx.as_mut()
     }
 }
 
@@ -135,8 +142,41 @@ impl Site {
         self.server.address()
     }
 
-    /// Its nginx.
-    pub fn nginx(&mut self) -> &mut Nginx {
+    /// Puts a program in the place of nginx, at the same address and with the same store: `server` of examples/c, or one
+    /// that takes its arguments. Returns when it accepts connections.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Start`], [`Error::Ended`], [`Error::NotReady`].
+    pub fn serve_by(&mut self, program: &Path, module: &Path) -> Result<(), Error> {
+        let document = self.directory.join("page.txt");
+        fs::write(&document, format!("Welcome to {}\n", self.entry.name)).map_err(Error::file("write", &document))?;
+        let address = self.address();
+        let mut command = Command::new(program);
+        command.arg("-c").arg(&self.entry.chain).arg("-k").arg(&self.entry.key).arg("-d").arg(&document);
+        let log = self.directory.join("openssl-server.log");
+        let conf = OpensslConf::server(module, self.agent.store()).with("log", log.display());
+        // Its role it knows itself.
+        for (key, value) in conf.settings().filter(|(key, _)| *key != "role") {
+            command.args(["-m", &format!("{key}={value}")]);
+        }
+        command.args([address.ip().to_string(), address.port().to_string()]);
+        self.server.nginx = None;
+        let mut process = Process::start("the server", command, &self.directory.join("server.log"))?;
+        process.wait_for_listeners(&[address], READY_WITHIN)?;
+        self.server.program = Some(process);
+        Ok(())
+    }
+
+    /// Ends the program that has nginx's place, and says how it ended; none without one.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn stop_program(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.server.program.take().map(Process::stop).transpose()
+    }
+
+    /// Its nginx, unless a program has its place.
+    pub fn nginx(&mut self) -> Option<&mut Nginx> {
         self.server.nginx()
     }
 

@@ -1,4 +1,5 @@
-//! Clients: stock curl, Python, Node.js and `openssl s_client`, told by `OPENSSL_CONF` alone to ask for vouchers.
+//! Clients: stock curl, Python, Node.js and `openssl s_client`, told by `OPENSSL_CONF` alone to ask for vouchers, and an
+//! example in C that asks by itself.
 
 use std::fmt;
 use std::fs;
@@ -22,10 +23,11 @@ pub(super) struct Client {
     host: String,
 }
 
-/// A file for `OPENSSL_CONF`, and the log that it names.
+/// A file for `OPENSSL_CONF`, what it says, and the log that it names.
 #[derive(Debug)]
 pub(super) struct Configuration {
     file: PathBuf,
+    settings: Vec<(&'static str, String)>,
     log: PathBuf,
 }
 
@@ -79,35 +81,44 @@ impl Client {
     ) -> Result<Configuration, Error> {
         let log = self.directory.join(format!("{name}.log"));
         let conf = OpensslConf::client(world, module, &self.state()).with("log", log.display());
-        Ok(Configuration { file: change(conf).write(&self.directory.join(format!("{name}.cnf")))?, log })
+        let conf = change(conf);
+        let file = conf.write(&self.directory.join(format!("{name}.cnf")))?;
+        Ok(Configuration { file, settings: conf.settings().map(|(key, value)| (key, value.to_owned())).collect(), log })
     }
 
     /// Fetches the page of its host by curl from whoever is at the address `to`.
-    pub(super) fn curl(&self, configuration: &Configuration, to: SocketAddr, more: &[&str]) -> Result<Visit, Failure> {
-        let mut command = self.curl_command(configuration, to);
-        command.args(more).arg(self.url(to));
-        self.visit(configuration, command)
+    pub(super) fn curl(&self, configuration: &Configuration, to: SocketAddr) -> Result<Visit, Failure> {
+        self.fetch(&Program::Curl, configuration, to, None)
     }
 
-    /// The same by any program, in this version of TLS: `1.2` or `1.3`.
+    /// The same by any program, in this version of TLS: `1.2` or `1.3`, or what the program chooses.
     pub(super) fn fetch(
         &self,
-        program: Program,
+        program: &Program,
         configuration: &Configuration,
         to: SocketAddr,
-        version: &str,
+        version: Option<&str>,
     ) -> Result<Visit, Failure> {
-        let errand = Errand { host: &self.host, to, source: self.source, roots: &self.roots, version };
-        let mut command = program.command(&errand);
-        command.env("OPENSSL_CONF", &configuration.file);
-        self.visit(configuration, command)
+        self.visit(configuration, program.command(&self.errand(configuration, to, version)))
     }
 
-    /// Fetches it twice in one process, one after the other; gives curl's exit status for each.
-    pub(super) fn curl_twice(&self, configuration: &Configuration, to: SocketAddr) -> Result<[String; 2], Failure> {
-        let mut command = self.curl_command(configuration, to);
+    /// Fetches it twice, one after the other, curl in one process; gives the exit status for each.
+    pub(super) fn fetch_twice(
+        &self,
+        program: &Program,
+        configuration: &Configuration,
+        to: SocketAddr,
+    ) -> Result<[String; 2], Failure> {
+        if *program != Program::Curl {
+            let once = || {
+                let visit = self.fetch(program, configuration, to, None)?;
+                Ok::<_, Failure>(visit.ran.status.map_or_else(|| visit.ran.exit(), |status| status.to_string()))
+            };
+            return Ok([once()?, once()?]);
+        }
+        let mut command = program.command(&self.errand(configuration, to, None));
         command.args(["--output", "/dev/null", "--output", "/dev/null", "--write-out", "%{exitcode}\n"]);
-        command.args([self.url(to), self.url(to)]);
+        command.arg(format!("https://{}:{}/", self.host, to.port()));
         let visit = self.visit(configuration, command)?;
         let statuses: Vec<String> = visit.ran.output.lines().map(str::to_owned).collect();
         statuses.try_into().map_err(|_| {
@@ -142,15 +153,16 @@ impl Client {
         Ok(reports)
     }
 
-    /// curl does not read `~/.curlrc`, and goes through no proxy; nothing else about it is unusual.
-    fn curl_command(&self, configuration: &Configuration, to: SocketAddr) -> Command {
-        let mut command = Command::new("curl");
-        command.args(["--disable", "--silent", "--show-error", "--max-time", "20", "--noproxy", "*"]);
-        command.args(["--resolve", &format!("{}:{}:{}", self.host, to.port(), to.ip())]);
-        command.args(["--interface", &format!("host!{}", self.source)]);
-        command.arg("--cacert").arg(&self.roots);
-        command.env("OPENSSL_CONF", &configuration.file);
-        command
+    fn errand<'e>(&'e self, configuration: &'e Configuration, to: SocketAddr, version: Option<&'e str>) -> Errand<'e> {
+        Errand {
+            host: &self.host,
+            to,
+            source: self.source,
+            roots: &self.roots,
+            version,
+            conf: &configuration.file,
+            settings: &configuration.settings,
+        }
     }
 
     fn visit(&self, configuration: &Configuration, command: Command) -> Result<Visit, Failure> {
@@ -162,10 +174,6 @@ impl Client {
             Vec::new()
         };
         Ok(Visit { ran, log })
-    }
-
-    fn url(&self, to: SocketAddr) -> String {
-        format!("https://{}:{}/", self.host, to.port())
     }
 }
 

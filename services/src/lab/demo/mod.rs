@@ -27,6 +27,7 @@ use mecai::pick::machine_id;
 use self::attacker::Attacker;
 use self::client::{Client, Configuration};
 use self::failure::Failure;
+use self::program::Program;
 use self::story::Story;
 use super::command::{module, program};
 use super::{Error, Site, SiteServer, World, interrupt};
@@ -62,6 +63,10 @@ pub struct Demo {
     /// one
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Where `client` and `server` of examples/c are: in steps 2 to 4 and 7 that client takes the place of curl, and
+    /// that server the place of nginx with the module
+    #[arg(long, value_name = "DIR")]
+    examples: Option<PathBuf>,
 }
 
 /// Everything that is on stage, in the order in which it is taken down.
@@ -131,7 +136,11 @@ fn set_up<'o>(told: &Demo, mut story: Story<'o>) -> Result<Stage<'o>, Error> {
          authority, and a DNS server: real programs on loopback, in {}.",
         world.directory().display()
     ));
-    let shop = step1_collect::open_shop(&world, &module, told.lifetime)?;
+    let mut shop = step1_collect::open_shop(&world, &module, told.lifetime)?;
+    if let Some(examples) = &told.examples {
+        shop.serve_by(&examples.join("server"), &module)?;
+        story.say(&format!("The examples in C in {} take the place of curl and of nginx.", examples.display()));
+    }
     let visitor = Client::new(&world, &["visitor"], IpAddr::V4(Ipv4Addr::LOCALHOST))?;
     let visitor_conf = visitor.configure(&world, &module, "openssl", |conf| conf)?;
     Ok(Stage {
@@ -160,5 +169,10 @@ impl Stage<'_> {
     /// Whether this step is to be spoiled.
     fn spoils(&self, step: u8) -> bool {
         self.told.spoil == Some(step)
+    }
+
+    /// What visits the shop: curl, or the example that takes its place.
+    fn program(&self) -> Program {
+        self.told.examples.as_ref().map_or(Program::Curl, |examples| Program::Example(examples.join("client")))
     }
 }

@@ -7,12 +7,12 @@ use super::super::{SiteServer, SiteView};
 use super::attacker::capture;
 use super::client::Visit;
 use super::failure::{Failure, expect};
+use super::program::Program;
 use super::step1_collect::{PLAIN, SERVERINFO, collected};
 use super::vouchers::wait_for;
 use super::{HOST, Stage};
 
-/// curl's arguments for a version of TLS, and its name.
-const VERSIONS: [[&str; 3]; 2] = [["--tls-max", "1.3", "TLS 1.3"], ["--tls-max", "1.2", "TLS 1.2"]];
+const VERSIONS: [&str; 2] = ["1.3", "1.2"];
 /// A new file of the store is served after so many seconds at most.
 const SERVED_WITHIN: u64 = 10;
 
@@ -27,9 +27,11 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
     }
     answering(stage)?;
     let module_address = stage.shop.address();
+    let program = stage.program();
     for version in VERSIONS {
-        let visit = stage.visitor.curl(&stage.visitor_conf, module_address, &version[..2])?;
-        accepts(stage, &format!("nginx with the module, {}", version[2]), &visit)?;
+        let visit = stage.visitor.fetch(&program, &stage.visitor_conf, module_address, Some(version))?;
+        let name = servers(stage)[0].0;
+        accepts(stage, &program, &format!("{name}, TLS {version}"), &visit)?;
     }
 
     let directory = stage.shop.directory().to_path_buf();
@@ -42,8 +44,9 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
     let plain_address = plain.address();
     stage.plain = Some(plain);
     for version in VERSIONS {
-        let visit = stage.visitor.curl(&stage.visitor_conf, plain_address, &version[..2])?;
-        accepts(stage, &format!("nginx without the module, with the serverinfo file, {}", version[2]), &visit)?;
+        let visit = stage.visitor.fetch(&program, &stage.visitor_conf, plain_address, Some(version))?;
+        let name = format!("nginx without the module, with the serverinfo file, TLS {version}");
+        accepts(stage, &program, &name, &visit)?;
     }
     collected(stage, stage.told.lifetime).map(drop)
 }
@@ -67,21 +70,22 @@ pub(super) fn answering(stage: &Stage<'_>) -> Result<(), Failure> {
 /// Both servers of the shop: with and without the module.
 pub(super) fn servers(stage: &Stage<'_>) -> Vec<(&'static str, SocketAddr)> {
     let plain = stage.plain.as_ref().map(|plain| ("nginx with the serverinfo file", plain.address()));
-    [Some(("nginx with the module", stage.shop.address())), plain].into_iter().flatten().collect()
+    let name = if stage.told.examples.is_some() { "the server in C" } else { "nginx with the module" };
+    [Some((name, stage.shop.address())), plain].into_iter().flatten().collect()
 }
 
-/// That curl got the shop's page, and logged how many have vouched and how old that is.
-fn accepts(stage: &mut Stage<'_>, server: &str, visit: &Visit) -> Result<(), Failure> {
+/// That the program got the shop's page, and logged how many have vouched and how old that is.
+fn accepts(stage: &mut Stage<'_>, program: &Program, server: &str, visit: &Visit) -> Result<(), Failure> {
     let summary = visit.summary();
     expect(visit.ran.succeeded() && visit.ran.output.contains(HOST), || {
-        format!("curl did not get the page of {server}: {summary}: {}", visit.ran.errors.trim())
+        format!("{program} did not get the page of {server}: {summary}: {}", visit.ran.errors.trim())
     })?;
     let reason = visit.judgement().filter(|judgement| judgement.outcome == "accepted");
     let tells =
         |reason: &str| ["vouched for by ", " endorsements sent)", " s old)"].iter().all(|part| reason.contains(part));
     expect(reason.is_some_and(|judgement| tells(&judgement.reason)), || {
-        format!("curl got the page of {server}, and its log does not say who vouched: {summary}")
+        format!("{program} got the page of {server}, and its log does not say who vouched: {summary}")
     })?;
-    stage.story.tick_with_log(&format!("{server}: curl {}", visit.ran.exit()), visit);
+    stage.story.tick_with_log(&format!("{server}: {program} {}", visit.ran.exit()), visit);
     Ok(())
 }

@@ -7,12 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::attacker::{Attacker, HACKED, capture};
 use super::client::{Client, Configuration, Visit};
 use super::failure::{Failure, expect};
+use super::program::Program;
 use super::relay::{Relay, Treatment};
 use super::vouchers::{PRIMARY, words};
 use super::{HOST, Stage};
 
-/// curl's status for a certificate that was refused, and for a handshake that broke off.
-const CERTIFICATE_REFUSED: i32 = 60;
+/// curl's status for a handshake that broke off, which the example has as well.
 const HANDSHAKE_FAILED: i32 = 35;
 /// Where he relays to the shop: in the middle, and where no authority has ever seen the shop.
 const STRIPPING: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 66, 0, 2));
@@ -55,15 +55,17 @@ fn without_vouchers(
          (wrong_certificate).",
         words.len()
     ));
-    let visit = client.curl(conf, server.address(), &[])?;
-    refused(stage, "curl meets him", &visit, CERTIFICATE_REFUSED, "no_voucher")
+    let program = stage.program();
+    let visit = client.fetch(&program, conf, server.address(), None)?;
+    refused(stage, "A client meets him", &program, &visit, "no_voucher")
 }
 
 fn replayed(stage: &mut Stage<'_>, attacker: &Attacker, client: &Client, conf: &Configuration) -> Result<(), Failure> {
     let real = capture(stage.shop.address())?;
     let server = attacker.serve_answer(&stage.world, &real)?;
-    let visit = client.curl(conf, server.address(), &[])?;
-    refused(stage, "He replays the real vouchers", &visit, CERTIFICATE_REFUSED, "wrong_certificate")?;
+    let program = stage.program();
+    let visit = client.fetch(&program, conf, server.address(), None)?;
+    refused(stage, "He replays the real vouchers", &program, &visit, "wrong_certificate")?;
     let reports = client.reports()?;
     expect(
         reports.iter().any(|report| report.chain().first().is_some_and(|leaf| leaf == attacker.certificate())),
@@ -76,15 +78,16 @@ fn replayed(stage: &mut Stage<'_>, attacker: &Attacker, client: &Client, conf: &
 fn stripped(stage: &mut Stage<'_>, client: &Client, conf: &Configuration) -> Result<(), Failure> {
     let relay =
         Relay::start(SocketAddr::new(STRIPPING, stage.world.site_port()), stage.shop.address(), Treatment::Strip)?;
-    let visit = client.curl(conf, relay.address(), &["--tls-max", "1.2"])?;
+    let program = stage.program();
+    let visit = client.fetch(&program, conf, relay.address(), Some("1.2"))?;
     let what = "He strips the extension from the way to the real server (TLS 1.2)";
-    refused(stage, what, &visit, CERTIFICATE_REFUSED, "no_voucher")?;
+    refused(stage, what, &program, &visit, "no_voucher")?;
     // In TLS 1.3 the keys depend on the whole ClientHello, so there is no certificate to judge.
-    let visit = client.curl(conf, relay.address(), &["--tlsv1.3"])?;
+    let visit = client.fetch(&program, conf, relay.address(), Some("1.3"))?;
     expect(visit.ran.status == Some(HANDSHAKE_FAILED) && visit.log.is_empty(), || {
         format!("the handshake with a stripped ClientHello did not break in TLS 1.3: {}", visit.summary())
     })?;
-    stage.story.tick(&format!("The same in TLS 1.3: curl {}: {}", visit.ran.exit(), visit.ran.errors.trim()));
+    stage.story.tick(&format!("The same in TLS 1.3: {program} {}: {}", visit.ran.exit(), visit.error()));
     Ok(())
 }
 
@@ -94,10 +97,20 @@ fn unseen_address(stage: &mut Stage<'_>) -> Result<(), Failure> {
     let note = client.configure(&stage.world, &stage.module, "note", |conf| conf)?;
     let require = client.configure(&stage.world, &stage.module, "require", |conf| conf.with("addresses", "require"))?;
 
-    let visit = client.s_client(&note, relay.address())?;
+    // curl does not show the address of its peer.
+    let program = stage.program();
+    let (name, status) = match &program {
+        Program::Curl => ("openssl s_client".to_owned(), 1),
+        program => (program.to_string(), program.refused()),
+    };
+    let connect = |conf| match &program {
+        Program::Curl => client.s_client(conf, relay.address()),
+        program => client.fetch(program, conf, relay.address(), None),
+    };
+    let visit = connect(&note)?;
     let is_noted = visit.judgement().is_some_and(|judgement| judgement.notes("address_not_seen"));
     expect(visit.ran.succeeded() && visit.code() == "accepted" && is_noted, || {
-        format!("openssl s_client did not accept the real certificate at {UNSEEN} with a note: {}", visit.summary())
+        format!("{name} did not accept the real certificate at {UNSEEN} with a note: {}", visit.summary())
     })?;
     let reports = client.reports()?;
     expect(
@@ -105,23 +118,26 @@ fn unseen_address(stage: &mut Stage<'_>) -> Result<(), Failure> {
         || format!("{} reports, not one with the real certificate, tell of the address {UNSEEN}", reports.len()),
     )?;
     let told = format!(
-        "The real certificate at {UNSEEN}, which no authority saw: openssl s_client {}, with a note; one report is kept.",
+        "The real certificate at {UNSEEN}, which no authority saw: {name} {}, with a note; one report is kept.",
         visit.ran.exit()
     );
     stage.story.tick_with_log(&told, &visit);
 
-    let visit = client.s_client(&require, relay.address())?;
-    expect(visit.ran.status == Some(1) && visit.code() == "address_not_seen", || {
-        format!("openssl s_client with addresses = require did not refuse {UNSEEN}: {}", visit.summary())
+    let visit = connect(&require)?;
+    expect(visit.ran.status == Some(status) && visit.code() == "address_not_seen", || {
+        format!("{name} with addresses = require did not refuse {UNSEEN}: {}", visit.summary())
     })?;
-    stage.story.tick_with_log(&format!("With addresses = require: openssl s_client {}", visit.ran.exit()), &visit);
+    stage.story.tick_with_log(&format!("With addresses = require: {name} {}", visit.ran.exit()), &visit);
     Ok(())
 }
 
-fn refused(stage: &mut Stage<'_>, what: &str, visit: &Visit, status: i32, code: &str) -> Result<(), Failure> {
-    expect(visit.ran.status == Some(status) && visit.is_refused() && visit.code() == code, || {
-        format!("{what}: curl did not refuse with exit {status} and {code}: {}", visit.summary())
+fn refused(stage: &mut Stage<'_>, what: &str, program: &Program, visit: &Visit, code: &str) -> Result<(), Failure> {
+    let status = program.refused();
+    // The example says why by itself, besides the log.
+    let tells = *program == Program::Curl || visit.error().starts_with(&format!("client: MECAI refused: {code} ("));
+    expect(visit.ran.status == Some(status) && visit.is_refused() && visit.code() == code && tells, || {
+        format!("{what}: {program} did not refuse with exit {status} and {code}: {}: {}", visit.summary(), visit.error())
     })?;
-    stage.story.tick_with_log(&format!("{what}: curl {}", visit.ran.exit()), visit);
+    stage.story.tick_with_log(&format!("{what}: {program} {}", visit.ran.exit()), visit);
     Ok(())
 }

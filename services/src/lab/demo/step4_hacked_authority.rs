@@ -23,6 +23,7 @@ use super::super::{Error, SiteServer, unix_now};
 use super::attacker::{Attacker, capture};
 use super::client::{Client, Configuration};
 use super::failure::{Failure, expect, unmet};
+use super::program::Program;
 use super::relay::{Relay, Treatment};
 use super::step1_collect::new_key;
 use super::vouchers::list;
@@ -61,7 +62,7 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
 
     let mut ticks = Vec::new();
     ticks.push(all_refuse(stage, &victims, &attacker, &server)?);
-    let (accepting, tick) = some_accept(&victims, &server)?;
+    let (accepting, tick) = some_accept(&stage.program(), &victims, &server)?;
     ticks.push(tick);
     ticks.push(as_foretold(stage, &victims, &accepting)?);
     ticks.push(all_stay(stage, &victims, &accepting, &server)?);
@@ -122,7 +123,9 @@ fn make_clients(stage: &mut Stage<'_>) -> Result<(), Failure> {
         let name = format!("{:04}", number + 1);
         stage.clients.push(Client::new(&stage.world, &["clients", &name], source)?);
     }
-    stage.story.tell(&format!("{count} clients, each with a state directory of its own, meet him by curl."));
+    stage
+        .story
+        .tell(&format!("{count} clients, each with a state directory of its own, meet him by {}.", stage.program()));
     Ok(())
 }
 
@@ -136,8 +139,9 @@ fn all_refuse(
     let robbed = list.operators().iter().find(|operator| operator.id == ROBBED);
     let robbed = robbed.and_then(|operator| operator.authorities.first());
     let key = &robbed.ok_or_else(|| Failure::Unmet(format!("{ROBBED} has no authority in the list")))?.public_key;
+    let program = stage.program();
     let results = in_parallel(victims, |_, victim| {
-        let visit = victim.client.curl(&victim.default, server.address(), &[])?;
+        let visit = victim.client.fetch(&program, &victim.default, server.address(), None)?;
         expect(visit.ran.status == Some(60) && visit.is_refused(), || {
             format!("a client with the default did not refuse: {}", visit.summary())
         })?;
@@ -155,7 +159,7 @@ fn all_refuse(
     let codes = results.into_iter().collect::<Result<Vec<_>, Failure>>()?;
     let code = codes.first().cloned().unwrap_or_default();
     Ok(format!(
-        "Default (two of a pick of four): 0 of {} accept (curl exit 60, {code}); every one keeps a report with the \
+        "Default (two of a pick of four): 0 of {} accept ({program} exit 60, {code}); every one keeps a report with the \
          signature of {ROBBED} on his certificate, verified.",
         victims.len()
     ))
@@ -176,9 +180,9 @@ fn proof(report: &Report, key: &PublicKey, digest: &mecai::Sha256, certificate: 
     is_his && report.bundles().iter().any(endorses)
 }
 
-fn some_accept(victims: &[Victim<'_>], server: &SiteServer) -> Result<(Vec<bool>, String), Failure> {
+fn some_accept(program: &Program, victims: &[Victim<'_>], server: &SiteServer) -> Result<(Vec<bool>, String), Failure> {
     let results = in_parallel(victims, |_, victim| {
-        let visit = victim.client.curl(&victim.weak, server.address(), &[])?;
+        let visit = victim.client.fetch(program, &victim.weak, server.address(), None)?;
         match (visit.ran.status, visit.judgement().map(|judgement| judgement.outcome.as_str())) {
             (Some(0), Some("accepted")) => Ok(true),
             (Some(60), Some("refused")) => Ok(false),
@@ -233,9 +237,10 @@ fn all_stay(
     let relay =
         Relay::start(SocketAddr::new(DROPPING, stage.world.site_port()), server.address(), Treatment::DropEveryOther)?;
     let repeats = usize::from(stage.told.repeats);
+    let program = stage.program();
     let results = in_parallel(victims, |index, victim| {
         for _ in 0..repeats {
-            let [dropped, repeated] = victim.client.curl_twice(&victim.weak, relay.address())?;
+            let [dropped, repeated] = victim.client.fetch_twice(&program, &victim.weak, relay.address())?;
             let expected = if accepting[index] { "0" } else { "60" };
             expect(dropped != "0" && repeated == expected, || {
                 format!(

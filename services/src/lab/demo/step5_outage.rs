@@ -39,7 +39,7 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
     let mut all = servers(stage);
     all.push((STALE_NAME, stale.address()));
     for (name, address) in &all {
-        let visit = stage.visitor.curl(&stage.visitor_conf, *address, &[])?;
+        let visit = stage.visitor.curl(&stage.visitor_conf, *address)?;
         expect(visit.ran.succeeded() && visit.code() == "accepted", || {
             format!("{name} does not work any more before {end}: curl {}", visit.summary())
         })?;
@@ -106,7 +106,7 @@ fn watch_the_end(
     let mut first_refusal = None;
     while now() <= end.plus(CLOSE) {
         let began = now();
-        let visit = client.curl(conf, address, &[])?;
+        let visit = client.curl(conf, address)?;
         let Some(judgement) = visit.judgement() else {
             return Err(Failure::Unmet(format!("{name}: curl {}: {}", visit.summary(), visit.ran.errors.trim())));
         };

@@ -58,7 +58,7 @@ fn open_neighbour(stage: &mut Stage<'_>) -> Result<(), Failure> {
     let client = stage.visitor.visiting(NEIGHBOUR);
     let mut last = None;
     let reached = wait_for(life, || {
-        let visit = client.curl(&stage.visitor_conf, shop.address(), &[])?;
+        let visit = client.curl(&stage.visitor_conf, shop.address())?;
         let is_reached = visit.ran.succeeded() && visit.code() == "accepted";
         last = Some(visit);
         Ok(is_reached.then_some(()))
@@ -142,7 +142,7 @@ fn visit_all(stage: &Stage<'_>, address: std::net::SocketAddr) -> Result<Vec<Vis
         .iter()
         .map(|client| Ok((client, client.configure(&stage.world, &stage.module, "default", |conf| conf)?)))
         .collect::<Result<_, Failure>>()?;
-    in_parallel(&configured, |_, (client, conf)| client.curl(conf, address, &[])).into_iter().collect()
+    in_parallel(&configured, |_, (client, conf)| client.curl(conf, address)).into_iter().collect()
 }
 
 fn now() -> UnixTime {

@@ -28,20 +28,21 @@ pub(super) fn run(stage: &mut Stage<'_>, client: &Client, conf: &Configuration) 
     let evil = Evil::open(stage)?;
     let middle = evil.forge(stage)?;
     let to = middle.address();
-    let visit = client.visiting(EVIL).fetch(Program::Curl, conf, to, VERSIONS[1])?;
+    let own = stage.program();
+    let visit = client.visiting(EVIL).fetch(&own, conf, to, Some(VERSIONS[1]))?;
     expect(visit.ran.succeeded() && visit.code() == "accepted", || {
         format!("his alternate is not good for {EVIL}, so that the attack shows nothing: {}", visit.summary())
     })?;
     stage
         .story
-        .tick(&format!("At his server curl accepts {EVIL} by that alternate: everything but the name is right."));
+        .tick(&format!("At his server {own} accepts {EVIL} by that alternate: everything but the name is right."));
     for (program, code) in [
-        (Program::Curl, "alternate_wrong_name"),
+        (own.clone(), if own == Program::Curl { "alternate_wrong_name" } else { "alternate_not_trusted" }),
         // There OpenSSL checks the name itself, as of any certificate.
         (Program::Python, "alternate_not_trusted"),
         (Program::UncheckedPython, "alternate_wrong_name"),
     ] {
-        refused(stage, client, conf, program, to, code)?;
+        refused(stage, client, conf, &program, to, code)?;
     }
     Ok(())
 }
@@ -120,13 +121,13 @@ fn refused(
     stage: &mut Stage<'_>,
     client: &Client,
     conf: &Configuration,
-    program: Program,
+    program: &Program,
     to: SocketAddr,
     code: &str,
 ) -> Result<(), Failure> {
     let mut last = None;
     for version in VERSIONS {
-        let visit = client.fetch(program, conf, to, version)?;
+        let visit = client.fetch(program, conf, to, Some(version))?;
         let fails = format!("; the alternate fails, too: {code}: ");
         let is_meant = visit.judgement().is_some_and(|judgement| judgement.reason.contains(&fails));
         expect(visit.ran.status == Some(program.refused()) && visit.is_refused() && is_meant, || {

@@ -11,7 +11,7 @@ use super::super::Error;
 use super::super::directory::write_public;
 use super::attacker::answer;
 use super::client::{Client, Configuration, Visit};
-use super::failure::{Failure, expect};
+use super::failure::{Failure, expect, unmet};
 use super::program::Program;
 use super::relay::{Relay, Treatment};
 use super::step6_distrust::{NEIGHBOUR, REASON};
@@ -27,7 +27,6 @@ const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 30, 0, 1));
 /// Several rounds of the agent, and the pauses of agent and nginx before each looks at the store and at a new file.
 const VOUCHED_WITHIN: u64 = 40;
 const SERVED_WITHIN: u64 = 10;
-const PROGRAMS: [Program; 3] = [Program::Curl, Program::Python, Program::Node];
 const VERSIONS: [&str; 2] = ["1.2", "1.3"];
 
 pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
@@ -47,12 +46,26 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<(), Failure> {
     }
     let failover = if spoiled { "off" } else { "on" };
     let conf = client.configure(&stage.world, &stage.module, "openssl", |conf| conf.with("failover", failover))?;
-    for program in PROGRAMS {
-        reached(stage, &client, &conf, program, &relay)?;
+    for program in programs(stage) {
+        reached(stage, &client, &conf, &program, &relay)?;
     }
     reported(stage, &client)?;
     neighbour_stays_refused(stage, &client, &conf)?;
-    step7_attack::run(stage, &client, &conf)
+    step7_attack::run(stage, &client, &conf)?;
+    closed(stage)
+}
+
+/// That the server in C, if it is one, ends well when it is told to.
+fn closed(stage: &mut Stage<'_>) -> Result<(), Failure> {
+    let Some(ended) = stage.shop.stop_program().map_err(unmet("the server in C"))? else { return Ok(()) };
+    expect(ended.success(), || format!("the server in C ended with {ended}"))?;
+    stage.story.tick("SIGTERM: the server in C ends, exit 0.");
+    Ok(())
+}
+
+/// Who visits: curl, or the example in its place, Python and Node.js.
+fn programs(stage: &Stage<'_>) -> [Program; 3] {
+    [stage.program(), Program::Python, Program::Node]
 }
 
 /// What the shop's administrator does: a request, a certificate, one line for the agent.
@@ -114,7 +127,8 @@ fn served(stage: &mut Stage<'_>) -> Result<(), Failure> {
     };
     let found = wait_for(SERVED_WITHIN, || Ok(shows()))?;
     expect(found.is_some(), || format!("nginx does not show the alternate within {SERVED_WITHIN} s"))?;
-    let path = stage.shop.nginx().error_log();
+    // The server in C cannot be told.
+    let Some(path) = stage.shop.nginx().map(|nginx| nginx.error_log()) else { return Ok(()) };
     let log = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
     expect(!log.contains("reconfiguring"), || "nginx was told to read its configuration again".to_owned())
 }
@@ -124,13 +138,13 @@ fn reached(
     stage: &mut Stage<'_>,
     client: &Client,
     conf: &Configuration,
-    program: Program,
+    program: &Program,
     relay: &Relay,
 ) -> Result<(), Failure> {
     let mut last = None;
     for version in VERSIONS {
         let before = relay.accepted_from(client.source());
-        let visit = client.fetch(program, conf, relay.address(), version)?;
+        let visit = client.fetch(program, conf, relay.address(), Some(version))?;
         let connections = relay.accepted_from(client.source()) - before;
         let summary = visit.summary();
         expect(visit.ran.succeeded() && visit.ran.output.contains(HOST), || {
@@ -185,8 +199,8 @@ fn neighbour_stays_refused(stage: &mut Stage<'_>, client: &Client, conf: &Config
     let client = client.visiting(NEIGHBOUR);
     let mut said = Vec::new();
     let mut last = None;
-    for program in PROGRAMS {
-        let visit = client.fetch(program, conf, address, VERSIONS[1])?;
+    for program in programs(stage) {
+        let visit = client.fetch(&program, conf, address, Some(VERSIONS[1]))?;
         let is_meant = visit.ran.status == Some(program.refused()) && visit.is_refused();
         expect(is_meant && is_voucherless(visit.code()), || {
             format!("{program} does not refuse {NEIGHBOUR}, which has no alternate: {}", visit.summary())
