@@ -53,6 +53,7 @@ tree() { tests/tree.sh; }
 # (Renewals are all in release: authorities, agents and ACME clients share the machine with clients that keep a pace.)
 models() { cargo test --locked --package mecai --lib -- --ignored; }
 memory() { cargo test --locked --package mecai-openssl -- --ignored --skip newer::; }
+examples() { cargo test --locked --package mecai-services --test examples -- --ignored; }
 nginx() { cargo test --locked --package mecai-services --test long_nginx -- --ignored --nocapture; }
 renewal() {
     cargo test --locked --release --package mecai-services --test long_renewal -- --ignored --nocapture
@@ -83,7 +84,7 @@ openssl-4.0() { on_openssl 4.0; }
 
 stages=("$@")
 [ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module capi services)
-[ "${stages[*]}" != long ] || stages=(models memory nginx renewal off demo openssl-1.1.1 openssl-3.5 openssl-4.0)
+[ "${stages[*]}" != long ] || stages=(models memory examples nginx renewal off demo openssl-1.1.1 openssl-3.5 openssl-4.0)
 for one in "${stages[@]}"; do stage "$one" "$one"; done
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
