@@ -136,7 +136,11 @@ fn refused(stage: &mut Stage<'_>, what: &str, program: &Program, visit: &Visit, 
     // The example says why by itself, besides the log.
     let tells = *program == Program::Curl || visit.error().starts_with(&format!("client: MECAI refused: {code} ("));
     expect(visit.ran.status == Some(status) && visit.is_refused() && visit.code() == code && tells, || {
-        format!("{what}: {program} did not refuse with exit {status} and {code}: {}: {}", visit.summary(), visit.error())
+        format!(
+            "{what}: {program} did not refuse with exit {status} and {code}: {}: {}",
+            visit.summary(),
+            visit.error()
+        )
     })?;
     stage.story.tick_with_log(&format!("{what}: {program} {}", visit.ran.exit()), visit);
     Ok(())
