@@ -27,6 +27,11 @@ pub(crate) fn server_hello_max() -> usize {
     if is_at_least(3, 0) { 65_607 } else { 20_000 }
 }
 
+/// Whether clients may offer to take compressed certificates.
+pub(crate) fn compresses_certificates() -> bool {
+    is_at_least(3, 2)
+}
+
 /// Nothing would tell otherwise that the tests ran on Debian's OpenSSL after all.
 #[test]
 fn what_the_tests_run_is_of_one_release() {
