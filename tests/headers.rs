@@ -1,8 +1,12 @@
-//! The C headers are made from the comments and signatures of the code, and committed: here they are made anew and
-//! compared. With MECAI_WRITE_HEADERS set, they are written.
+//! The C headers are made from the comments and signatures of the code, and the pages of docs/c from the headers; all are
+//! committed: here they are made anew and compared. With MECAI_WRITE_HEADERS set, they are written.
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "headers/pages.rs"]
+mod pages;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -20,6 +24,7 @@ fn mecai_h_says_what_the_code_says() {
         * followed by its length, and NULL of length 0 is an empty one. Texts end with a NUL and are UTF-8. Places for what a\n \
         * function gives are written to only when it has worked; but an outcome says refused from the beginning.";
     compare("mecai.h", "MECAI_H", about, &[], &sources(&root().join("src/ffi")));
+    docs_c_says_what_mecai_h_says();
 }
 
 #[test]
@@ -29,6 +34,52 @@ fn mecai_openssl_h_says_what_the_code_says() {
         * serves whichever the program has. Texts are UTF-8 and end with a NUL.";
     let sources = ["abi.rs", "api.rs"].map(|name| root().join("bindings/openssl-plugin/src").join(name));
     compare("mecai_openssl.h", "MECAI_OPENSSL_H", about, &["openssl/ssl.h"], &sources);
+}
+
+/// After the header, which they are made from.
+fn docs_c_says_what_mecai_h_says() {
+    let constants = [
+        ("OK", "result"),
+        ("ERR_", "result"),
+        ("ABI_VERSION", "library"),
+        ("EVIDENCE_", "bundle"),
+        ("OWN_", "handshake"),
+        ("REFERENCES_MAX", "handshake"),
+        ("MODE_", "policy"),
+        ("ADDRESSES_", "policy"),
+        ("EXTENSION_", "answer"),
+        ("PROTOCOL_", "request"),
+        ("ENDORSEMENT_MAX", "request"),
+        ("REFUSED", "verdict"),
+        ("UNVOUCHED", "verdict"),
+        ("EXEMPT", "verdict"),
+        ("ACCEPTED", "verdict"),
+        ("NOTE_", "verdict"),
+        ("VALUE_", "verdict"),
+        ("NUMBER_", "verdict"),
+        ("FAILOVER_", "verdict"),
+        ("PROMISE_", "state"),
+        ("SPOOLED_", "state"),
+    ];
+    let names = [
+        ("result", "result"),
+        ("error", "result"),
+        ("bytes", "library"),
+        ("version", "library"),
+        ("abi_version", "library"),
+        ("certificate_", "certificate"),
+        ("spki", "certificate"),
+        ("code_", "code"),
+    ];
+    let pages = pages::Pages { prefix: "mecai_", constants: &constants, names: &names };
+    let header = fs::read_to_string(root().join("include/mecai.h")).unwrap();
+    let directory = root().join("docs/c");
+    let mut left: BTreeSet<PathBuf> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for (name, text) in pages.of(&header, "mecai.h") {
+        left.remove(&directory.join(&name));
+        compare_file(&directory.join(name), &text);
+    }
+    assert!(left.is_empty(), "no page of a noun: {left:?}");
 }
 
 fn compare(name: &str, guard: &str, about: &str, includes: &[&str], sources: &[PathBuf]) {
@@ -58,10 +109,14 @@ fn compare(name: &str, guard: &str, about: &str, includes: &[&str], sources: &[P
     builder.generate().unwrap().write(&mut octets);
     let text = without_safety(&String::from_utf8(octets).unwrap());
     let path = root().join("include").join(name);
+    compare_file(&path, &text);
+}
+
+fn compare_file(path: &Path, text: &str) {
     if env::var_os("MECAI_WRITE_HEADERS").is_some() {
-        fs::write(&path, &text).unwrap();
+        fs::write(path, text).unwrap();
     }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
+    let committed = fs::read_to_string(path).unwrap_or_default();
     assert!(
         committed == text,
         "{} is not what the code says: MECAI_WRITE_HEADERS=1 cargo test --test headers",

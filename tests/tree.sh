@@ -71,6 +71,9 @@ rule 'a function, type or constant that a guide of the C API names and no header
 rule 'a test that docs/security.md names and that is not there' \
     "$(grep -oE '`[a-z]+(_[a-z]+){4,}`' docs/security.md | tr -d '\`' |
         while read -r test; do git grep -qE "fn $test\(" -- '*.rs' || echo "$test"; done)"
+rule 'a C function or number in docs/c-api.md that no header has' \
+    "$(grep -ohE '\bmecai_[a-z_]+\(|\bMECAI_[A-Z_]*[A-Z]\b' docs/c-api.md | tr -d '(' | sort -u |
+        while read -r name; do grep -qw "$name" include/*.h || echo "$name"; done)"
 rule 'a key of the module without a test in which a program does something else for it' \
     "$(untested bindings/openssl-plugin/src/config.rs bindings/openssl-plugin/tests/programs/keys)"
 
