@@ -43,7 +43,7 @@ fn the_story_goes_as_told_under_valgrind() {
     for program in ["client", "server"] {
         under_valgrind(&built(PLAIN).join(program), watched.path());
     }
-    goes_as_told(watched.path(), 60);
+    goes_as_told(watched.path(), 40);
 }
 
 /// A script of the same name that runs the program under valgrind, which ends with 99 if it finds an error or a leak.

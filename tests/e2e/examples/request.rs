@@ -6,6 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 
+use mecai::chain::certificate_digest;
+use mecai::state::State;
+use mecai::store::Store;
 use mecai_services::lab::{Ran, Site, SitePlan, World, run_program};
 use tempfile::TempDir;
 
@@ -80,6 +83,29 @@ fn vouchers_from_all_who_can(examples: &Path) {
     let ran = run_program(client).unwrap();
     assert_eq!((ran.status, ran.output.as_str()), (Some(0), "Welcome to www.shop.example\n"), "{}", ran.errors);
     assert!(shop.site.stop_program().unwrap().unwrap().success());
+
+    // From files: by the same secret accepted, and without one too few, as more than half of all must have vouched then.
+    let secret = state.path().join("copy");
+    fs::write(&secret, State::new(state.path().join("state")).secret().unwrap().as_ref()).unwrap();
+    let bundles = Store::new(&store).read(&certificate_digest(shop.site.issued().certificate())).unwrap().unwrap();
+    let bundle = state.path().join("bundle");
+    fs::write(&bundle, bundles.bundles()[0].der()).unwrap();
+    let judge = |more: &[&str]| {
+        let mut verify = Command::new(examples.join("verify"));
+        shop.list(&mut verify);
+        verify
+            .arg("-c")
+            .arg(&shop.site.entry().chain)
+            .arg("-c")
+            .arg(&shop.world.describe().operators[0].root.certificate);
+        verify.arg("-b").arg(&bundle).args(["-H", HOST, "-q", "2/5"]).args(more);
+        verify.args(["-p", &shop.address().port().to_string(), "-P", &shop.address().ip().to_string()]);
+        run_program(verify).unwrap()
+    };
+    let ran = judge(&["-s", secret.to_str().unwrap()]);
+    assert!(ran.status == Some(0) && ran.output.starts_with("accepted: accepted: "), "{}{}", ran.output, ran.errors);
+    let ran = judge(&[]);
+    assert!(ran.status == Some(4) && ran.output.contains("no_secret"), "{}{}", ran.output, ran.errors);
 }
 
 #[test]
