@@ -1,5 +1,6 @@
-//! Every function of include/mecai.h is called with each argument wrong in turn, by a C program that is made from the
-//! header: under AddressSanitizer, and under valgrind.
+//! Every function of the C headers is called with each argument wrong in turn, under AddressSanitizer and under valgrind:
+//! those of mecai.h by a program that is made from the header, those of mecai_openssl.h by openssl.c, which knows what
+//! OpenSSL allows.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,44 +13,70 @@ use serde_json::Value;
 mod generate;
 mod header;
 
+const SANITIZED: &[&str] = &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+
 #[test]
-fn under_address_sanitizer() {
-    let program = Program::build("asan", &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+fn mecai_h_under_address_sanitizer() {
+    let program = Program::of_mecai(SANITIZED);
     program.check(&mut Command::new(&program.path));
 }
 
 #[test]
-fn under_valgrind() {
-    let program = Program::build("valgrind", &[]);
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
-    program.check(valgrind.arg(&program.path));
+fn mecai_h_under_valgrind() {
+    let program = Program::of_mecai(&[]);
+    program.check(valgrind().arg(&program.path));
 }
 
-/// The program that misuses, with the files that it needs.
+#[test]
+fn mecai_openssl_h_under_address_sanitizer() {
+    let program = Program::of_mecai_openssl(SANITIZED);
+    program.check(&mut Command::new(&program.path));
+}
+
+#[test]
+fn mecai_openssl_h_under_valgrind() {
+    let program = Program::of_mecai_openssl(&[]);
+    program.check(valgrind().arg(&program.path));
+}
+
+/// A program that misuses, with the files that it needs.
 struct Program {
     directory: tempfile::TempDir,
     path: PathBuf,
-    functions: usize,
+    /// The least number of expectations.
+    least: usize,
 }
 
 impl Program {
-    fn build(name: &str, arguments: &[&str]) -> Self {
+    fn of_mecai(arguments: &[&str]) -> Self {
+        let functions = functions("mecai.h");
+        let source = format!("{}\n{}", text("prelude.c"), generate::program(&functions));
+        Self::build(&source, 10 * functions.len(), arguments, &library())
+    }
+
+    fn of_mecai_openssl(arguments: &[&str]) -> Self {
+        let source = text("openssl.c");
+        let functions = functions("mecai_openssl.h");
+        let missing: Vec<_> =
+            functions.iter().map(|function| &function.name).filter(|name| !source.contains(name.as_str())).collect();
+        assert!(missing.is_empty(), "nobody calls {missing:?}");
+        let arguments = [arguments, &["-Wno-deprecated-declarations", "-lssl", "-lcrypto"]].concat();
+        Self::build(&source, 3 * functions.len(), &arguments, &openssl_library())
+    }
+
+    fn build(source: &str, least: usize, arguments: &[&str], library: &Path) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let header = fs::read_to_string(root().join("include/mecai.h")).unwrap();
-        let functions = header::functions(&header);
-        let source = directory.path().join("misuse.c");
-        let prelude = fs::read_to_string(root().join("tests/misuse/prelude.c")).unwrap();
-        fs::write(&source, format!("{prelude}\n{}", generate::program(&functions))).unwrap();
-        let path = directory.path().join(name);
+        let path = directory.path().join("misuse");
+        let file = path.with_extension("c");
+        fs::write(&file, source).unwrap();
         let mut cc = Command::new("cc");
         cc.args(["-std=c99", "-D_DEFAULT_SOURCE", "-g", "-Wall", "-Wno-unused-function", "-Werror"]);
-        cc.args(arguments).arg("-I").arg(root().join("include")).arg("-o").arg(&path).arg(&source);
-        cc.arg(library()).args(["-lgcc_s", "-lpthread", "-ldl", "-lm"]);
-        let output = cc.output().unwrap();
+        cc.arg("-I").arg(root().join("include")).arg("-I").arg(root().join("tests/misuse"));
+        cc.arg("-o").arg(&path).arg(&file).arg(library).args(arguments);
+        let output = cc.args(["-lgcc_s", "-lpthread", "-ldl", "-lm"]).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
         write_files(directory.path());
-        Self { directory, path, functions: functions.len() }
+        Self { directory, path, least }
     }
 
     fn check(&self, command: &mut Command) {
@@ -59,8 +86,30 @@ impl Program {
         assert!(output.status.success(), "{text}");
         let last = text.lines().rev().find(|line| line.ends_with(" passed, 0 failed")).unwrap();
         let passed: usize = last.split(' ').next().unwrap().parse().unwrap();
-        assert!(passed > 10 * self.functions, "{last} of {} functions", self.functions);
+        assert!(passed > self.least, "{last}, not {}", self.least);
     }
+}
+
+fn valgrind() -> Command {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
+    valgrind
+}
+
+fn functions(header: &str) -> Vec<header::Function> {
+    header::functions(&fs::read_to_string(root().join("include").join(header)).unwrap())
+}
+
+fn text(name: &str) -> String {
+    fs::read_to_string(root().join("tests/misuse").join(name)).unwrap()
+}
+
+/// The static library for programs with an OpenSSL.
+fn openssl_library() -> PathBuf {
+    let output = Command::new("packaging/link.sh").args(["mecai_openssl", "dev"]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let shared = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+    shared.with_file_name("libmecai_openssl.a")
 }
 
 /// The static library, in which every function can be made to panic.

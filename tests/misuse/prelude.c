@@ -2,31 +2,9 @@
  * follows is made from the header. Its argument is a directory with good files. */
 #include <mecai.h>
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "expect.h"
 
 void mecai_plant_panic(bool planted);
-
-static unsigned passed, failed;
-
-static void expect(bool holds, const char *format, ...)
-{
-    va_list arguments;
-    if (holds) {
-        passed++;
-        return;
-    }
-    failed++;
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    putchar('\n');
-}
 
 /* The good call of a function, which may still have nothing to give: but it is not misuse. */
 static void expect_known(const char *name, mecai_result result)
@@ -56,51 +34,9 @@ static void check_error(mecai_result result, mecai_error *error, const char *lab
     expect(mecai_error_free(error) == MECAI_OK, "%s cannot be freed", label);
 }
 
-/* A copy of the octets that ends where a page begins that cannot be read. */
-static const void *at_edge(const void *octets, size_t length)
-{
-    static unsigned char *start;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), room = 64 * page;
-    if (start == NULL) {
-        start = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (start == MAP_FAILED || mprotect(start + room, page, PROT_NONE) != 0)
-            abort();
-    }
-    if (length > room)
-        abort();
-    if (length > 0)
-        memcpy(start + room - length, octets, length);
-    return start + room - length;
-}
-
-struct file {
-    uint8_t *data;
-    size_t len;
-};
-
 static const char *directory;
 static char serverinfo_path[4096], state_path[4096];
 static struct file json, signatures, keys, bundle_der, answer_octets, leaf, issuer, report_json;
-
-static struct file read_file(const char *directory, const char *name)
-{
-    char path[4096];
-    struct file file;
-    FILE *stream;
-    long length;
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    stream = fopen(path, "rb");
-    if (stream == NULL || fseek(stream, 0, SEEK_END) != 0 || (length = ftell(stream)) < 0)
-        abort();
-    rewind(stream);
-    file.len = (size_t)length;
-    file.data = malloc(file.len + 1);
-    if (file.data == NULL || fread(file.data, 1, file.len, stream) != file.len)
-        abort();
-    file.data[file.len] = 0;
-    fclose(stream);
-    return file;
-}
 
 /* Good arguments, by the names of parameters. */
 static const uint8_t octets_32[32] = {7};
@@ -436,6 +372,5 @@ int main(int count, char **arguments)
     free(leaf.data);
     free(issuer.data);
     free(report_json.data);
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed == 0 ? 0 : 1;
+    return tell();
 }
