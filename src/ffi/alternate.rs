@@ -11,8 +11,8 @@ use super::handshake::{Shown, mecai_handshake};
 use super::input;
 use super::output::{Out, Text, mecai_bytes};
 use super::result::mecai_result;
-use super::verdict::{Judged, mecai_verdict, number};
-use super::verifier::{Outcome, Verifier, mecai_verifier};
+use super::verdict::{Judged, mecai_verdict};
+use super::verifier::{Outcome, Verifier, mecai_verifier, tell};
 use crate::chain::{Chain, ChainError};
 use crate::failover::{self, Offered};
 use crate::time::UnixTime;
@@ -291,12 +291,7 @@ pub unsafe extern "C" fn mecai_verifier_fail_over(
             shown.with(UnixTime(now), |handshake| {
                 let judged =
                     verifier.with(|client| failover::verify(client, handshake, judged.verdict.clone(), alternate));
-                let outcome = number(judged.outcome());
-                if verdict.is_wanted() {
-                    verdict.try_give(Judged::new(judged, handshake.name()))?;
-                }
-                place.set(outcome);
-                Ok(())
+                tell(judged, handshake, &mut place, &mut verdict)
             })
         })
     }

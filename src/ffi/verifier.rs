@@ -20,7 +20,8 @@ use crate::pick::{PickSecret, machine_id};
 use crate::policy::Policy;
 use crate::state::State;
 use crate::time::UnixTime;
-use crate::verify::{self, Client};
+use crate::verdict::Verdict;
+use crate::verify::{self, Client, Handshake};
 
 /// A verifier while it is put together. Used by one thread at a time.
 pub struct mecai_verifier_builder;
@@ -243,13 +244,7 @@ pub unsafe extern "C" fn mecai_verifier_verify(
             let shown = handle::lock(&object)?;
             verifier.with(|client| {
                 shown.with(UnixTime(now), |handshake| {
-                    let judged = verify::verify(client, handshake);
-                    let outcome = number(judged.outcome());
-                    if verdict.is_wanted() {
-                        verdict.try_give(Judged::new(judged, handshake.name()))?;
-                    }
-                    place.set(outcome);
-                    Ok(())
+                    tell(verify::verify(client, handshake), handshake, &mut place, &mut verdict)
                 })
             })
         })
@@ -290,6 +285,21 @@ unsafe fn machine_of<'a>(text: *const c_char) -> Result<&'a str, Failure> {
     // SAFETY: as the caller says.
     let text = unsafe { input::text(text, "the machine's id")? };
     machine_id(text).map_err(|error| Failure::new(MECAI_ERR_VALUE, format!("the machine's id {error}")))
+}
+
+/// Gives a verdict where it is wanted, and only then its outcome.
+pub(super) fn tell(
+    judged: Verdict,
+    handshake: &Handshake<'_>,
+    outcome: &mut Outcome,
+    verdict: &mut Out<*mut mecai_verdict>,
+) -> Result<(), Failure> {
+    let told = number(judged.outcome());
+    if verdict.is_wanted() {
+        verdict.try_give(Judged::new(judged, handshake.name()))?;
+    }
+    outcome.set(told);
+    Ok(())
 }
 
 fn change(builder: *mut mecai_verifier_builder, change: impl FnOnce(&mut Parts)) -> Result<(), Failure> {
