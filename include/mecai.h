@@ -2,8 +2,9 @@
  *
  * Handles are checked: one that was freed, or is of another type, gives MECAI_ERR_HANDLE or
  * MECAI_ERR_HANDLE_TYPE. Views (mecai_bytes) are not: they end with the handle that they came from.
- * A handle may be freed while other threads use it; a const handle may be used by any number of threads
- * at once, and any other by one at a time.
+ * A handle may be freed while other threads use it; each type says how many threads may use its handles at
+ * once. At most 4096 threads may make handles, and none that is ending. A number comes again after a thousand
+ * million objects have had its place.
  *
  * Every function that can fail gives a mecai_result, and takes as its last argument a place for an error,
  * which may be NULL: it receives an error, the caller's to free with mecai_error_free, or NULL. A buffer is
@@ -1086,10 +1087,12 @@ mecai_result mecai_error_get(const mecai_error *error,
 mecai_result mecai_error_free(mecai_error *error);
 
 /**
- * A new handshake, of which nothing is known; as it is, it is refused. It is the caller's to free. It may be used again
- * for the next handshake: what is set takes the place of what was set before.
+ * A new handshake, of which nothing is known; as it is, it is refused. It is the caller's to free. It may be used again:
+ * what is set after it was judged begins the next handshake, of which nothing else is known (but for
+ * mecai_handshake_set_remembered, which completes the one that was judged).
  */
-mecai_result mecai_handshake_new(mecai_handshake **handshake, mecai_error **error);
+mecai_result mecai_handshake_new(mecai_handshake **handshake,
+                                 mecai_error **error);
 
 /**
  * The chain that the program's own verification accepted: certificates in DER, end entity first, trust anchor last, 1 to
@@ -1103,7 +1106,7 @@ mecai_result mecai_handshake_set_chain(mecai_handshake *handshake,
 /**
  * Who issued the certificate that the program's own verification accepted, where its chain is not at hand: the id of an
  * operator of the list, and the SHA-256 of the certificate (32 octets). MECAI_ERR_NONE if the list has no such operator;
- * then the handshake has no accepted chain. What other operators own of the chain is not known then: their endorsements
+ * after any failure the handshake has no accepted chain. What other operators own of the chain is not known then: their endorsements
  * count.
  */
 mecai_result mecai_handshake_set_issuer(mecai_handshake *handshake,
@@ -1673,8 +1676,8 @@ mecai_result mecai_verifier_builder_set_state(mecai_verifier_builder *builder,
                                               mecai_error **error);
 
 /**
- * The verifier. MECAI_ERR_MISSING without a policy or a list. When this works, the builder is used up, and can only be
- * freed. The verifier is the caller's to free.
+ * The verifier. MECAI_ERR_MISSING without a policy or a list. Once both are set, the builder is used up by this call, and
+ * can only be freed. The verifier is the caller's to free.
  */
 mecai_result mecai_verifier_builder_build(mecai_verifier_builder *builder,
                                           mecai_verifier **verifier,
@@ -1687,7 +1690,7 @@ mecai_result mecai_verifier_builder_free(mecai_verifier_builder *builder);
 
 /**
  * Puts a newer list in place of the verifier's, for every handshake that is judged from now on; threads that judge
- * meanwhile wait for nothing. The list may be freed afterwards.
+ * meanwhile wait for nothing. MECAI_ERR_LIST_ROLLED_BACK if its sequence is lower. The list may be freed afterwards.
  */
 mecai_result mecai_verifier_replace_list(const mecai_verifier *verifier,
                                          const mecai_authority_list *list,

@@ -17,8 +17,9 @@ fn mecai_h_says_what_the_code_says() {
     let about = "MECAI: certificates that other Certificate Authorities vouch for. The API of libmecai.\n *\n \
         * Handles are checked: one that was freed, or is of another type, gives MECAI_ERR_HANDLE or\n \
         * MECAI_ERR_HANDLE_TYPE. Views (mecai_bytes) are not: they end with the handle that they came from.\n \
-        * A handle may be freed while other threads use it; a const handle may be used by any number of threads\n \
-        * at once, and any other by one at a time.\n *\n \
+        * A handle may be freed while other threads use it; each type says how many threads may use its handles at\n \
+        * once. At most 4096 threads may make handles, and none that is ending. A number comes again after a thousand\n \
+        * million objects have had its place.\n *\n \
         * Every function that can fail gives a mecai_result, and takes as its last argument a place for an error,\n \
         * which may be NULL: it receives an error, the caller's to free with mecai_error_free, or NULL. A buffer is\n \
         * followed by its length, and NULL of length 0 is an empty one. Texts end with a NUL and are UTF-8. Places for what a\n \

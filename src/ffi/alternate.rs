@@ -10,10 +10,10 @@ use super::handle::{self, Exclusive, Noun};
 use super::handshake::{Shown, mecai_handshake};
 use super::input;
 use super::output::{Out, Text, mecai_bytes};
-use super::result::mecai_result;
+use super::result::{MECAI_ERR_CHAIN, mecai_result};
 use super::verdict::{Judged, mecai_verdict};
 use super::verifier::{Outcome, Verifier, mecai_verifier, tell};
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Chain, ChainError, certificate_digest};
 use crate::failover::{self, Offered};
 use crate::time::UnixTime;
 use crate::verdict::{AlternateCause, Cause};
@@ -51,7 +51,7 @@ impl Second {
             answer: answer.to_vec(),
             handshake_key: handshake_key.to_vec(),
             trouble: trouble.map(|cause| (cause.code().number(), Text::new(&cause))),
-            own: Mutex::new(Own::NotTrusted("the program has not verified it".to_owned())),
+            own: Mutex::new(Own::unverified()),
         }
     }
 
@@ -59,14 +59,23 @@ impl Second {
         Offered::read(&self.answer, &self.handshake_key)
     }
 
-    fn set_own(handle: *mut mecai_alternate, own: Own) -> Result<(), Failure> {
+    /// Sets what the program's own verification said; the alternate is not verified until `set` has said something.
+    fn set_own(
+        handle: *mut mecai_alternate,
+        set: impl FnOnce(&Self, &mut Own) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let second: Arc<Self> = handle::get(handle)?;
-        *handle::lock(&second.own)? = own;
-        Ok(())
+        let mut own = handle::lock(&second.own)?;
+        *own = Own::unverified();
+        set(&second, &mut own)
     }
 }
 
 impl Own {
+    fn unverified() -> Self {
+        Self::NotTrusted("the program has not verified it".to_owned())
+    }
+
     fn chain(&self) -> Result<&Chain, AlternateCause> {
         match self {
             Self::NotTrusted(reason) => Err(AlternateCause::NotTrusted(reason.clone())),
@@ -127,7 +136,7 @@ pub unsafe extern "C" fn mecai_alternate_get(
             let second: Arc<Second> = handle::get(alternate)?;
             count.set(second.offered().map_or(0, |offered| offered.chain().count()));
             let trouble = second.trouble.as_ref().map(|(number, text)| (*number, text.view()));
-            let (number, text) = trouble.unwrap_or((0, mecai_bytes::NONE));
+            let (number, text) = trouble.unwrap_or((0, mecai_bytes::EMPTY_TEXT));
             code.set(number);
             sentence.set(text);
             Ok(())
@@ -175,9 +184,16 @@ pub unsafe extern "C" fn mecai_alternate_set_chain(
     // SAFETY: as the caller says.
     unsafe {
         guard(error, || {
-            let chain = Chain::from_der(input::buffers(certificates, count, "certificates")?);
-            Second::set_own(alternate, chain.clone().map_or_else(Own::Unreadable, Own::Accepted))?;
-            Ok(chain.map(|_| ())?)
+            Second::set_own(alternate, |second, own| {
+                let chain = Chain::from_der(input::buffers(certificates, count, "certificates")?);
+                let chain = chain.inspect_err(|error| *own = Own::Unreadable(*error))?;
+                let offered = second.offered().ok().and_then(|offered| offered.chain().next());
+                if offered.is_some_and(|der| certificate_digest(der) != *chain.certificate()) {
+                    return Err(Failure::new(MECAI_ERR_CHAIN, "the chain is of another certificate than was offered"));
+                }
+                *own = Own::Accepted(chain);
+                Ok(())
+            })
         })
     }
 }
@@ -194,7 +210,12 @@ pub unsafe extern "C" fn mecai_alternate_set_not_trusted(
 ) -> mecai_result {
     // SAFETY: as the caller says.
     unsafe {
-        guard(error, || Second::set_own(alternate, Own::NotTrusted(input::text(reason, "the reason")?.to_owned())))
+        guard(error, || {
+            Second::set_own(alternate, |_, own| {
+                *own = Own::NotTrusted(input::text(reason, "the reason")?.to_owned());
+                Ok(())
+            })
+        })
     }
 }
 
@@ -211,8 +232,10 @@ pub unsafe extern "C" fn mecai_alternate_set_wrong_name(
     // SAFETY: as the caller says.
     unsafe {
         guard(error, || {
-            let meant = crate::text::Text::of(input::text(meant, "the name")?);
-            Second::set_own(alternate, Own::WrongName(meant))
+            Second::set_own(alternate, |_, own| {
+                *own = Own::WrongName(crate::text::Text::of(input::text(meant, "the name")?));
+                Ok(())
+            })
         })
     }
 }
@@ -246,6 +269,7 @@ pub unsafe extern "C" fn mecai_verifier_is_failover_due(
             let object: Arc<Exclusive<Shown>> = handle::get(handshake)?;
             let judged: Arc<Judged> = handle::get(verdict)?;
             let shown = handle::lock(&object)?;
+            shown.check(judged.judgement)?;
             due.set(shown.with(UnixTime(now), |handshake| {
                 verifier.with(|client| failover::is_due(client.policy, handshake, &judged.verdict))
             }));
@@ -285,13 +309,15 @@ pub unsafe extern "C" fn mecai_verifier_fail_over(
             let judged: Arc<Judged> = handle::get(own)?;
             let second: Arc<Second> = handle::get(alternate)?;
             let (shown, own) = (handle::lock(&object)?, handle::lock(&second.own)?);
+            shown.check(judged.judgement)?;
+            let judgement = judged.judgement;
             let offered = second.offered();
             let offered = offered.as_ref().map_err(Clone::clone);
             let alternate = offered.and_then(|offered| Ok((offered, own.chain()?)));
             shown.with(UnixTime(now), |handshake| {
                 let judged =
                     verifier.with(|client| failover::verify(client, handshake, judged.verdict.clone(), alternate));
-                tell(judged, handshake, &mut place, &mut verdict)
+                tell(judged, judgement, handshake, &mut place, &mut verdict)
             })
         })
     }

@@ -2,6 +2,7 @@
 //! given back to the system, so a handle that was freed, or is of another type, is told from a good one.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, TryLockError};
 
@@ -28,7 +29,7 @@ struct Layout;
 impl Config for Layout {
     const MAX_THREADS: usize = 4096;
     const INITIAL_PAGE_SIZE: usize = 32;
-    const MAX_PAGES: usize = 20;
+    const MAX_PAGES: usize = 14;
     // The lowest bit of a handle is set, so that it is never NULL, nor the address of anything that it could stand for.
     const RESERVED_BITS: usize = 1;
 }
@@ -39,7 +40,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(Slab::new_with_config::<Layout>);
 
 /// A new handle of this object; it is the caller's to free.
 pub(super) fn give<T: Noun>(object: Arc<T>) -> Result<*mut T::Handle, Failure> {
-    let place = TABLE.insert(object).ok_or_else(|| Failure::new(MECAI_ERR_BUSY, "there are too many handles"))?;
+    // It panics in a thread that is ending, and in one thread too many.
+    let place = catch_unwind(AssertUnwindSafe(|| TABLE.insert(object))).ok().flatten();
+    let place =
+        place.ok_or_else(|| Failure::new(MECAI_ERR_BUSY, "there are too many handles, or threads with some"))?;
     Ok(ptr::without_provenance_mut(place << 1 | 1))
 }
 

@@ -1,7 +1,9 @@
 //! What a handshake showed.
 
 use std::ffi::c_char;
+use std::mem;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::authority_list::{List, mecai_authority_list};
@@ -39,7 +41,15 @@ pub(super) struct Shown {
     port: Option<u16>,
     pub(super) vouchers: Option<Vec<u8>>,
     remembered: bool,
+    /// Of the handshake before, to be used again.
+    buffer: Vec<u8>,
+    /// Stands for what came of it last; none since something was set.
+    judgement: Option<Judgement>,
 }
+
+/// Tells the verdicts of one judgement, and of the alternate after it, from all others of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Judgement(u64);
 
 /// What the program's own verification said.
 #[derive(Default)]
@@ -57,6 +67,20 @@ impl Noun for Exclusive<Shown> {
 }
 
 impl Shown {
+    /// A new judgement.
+    pub(super) fn judge(&mut self) -> Judgement {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let judgement = Judgement(LAST.fetch_add(1, Ordering::Relaxed));
+        self.judgement = Some(judgement);
+        judgement
+    }
+
+    /// Whether a verdict is the last one on this handshake, which has not changed since.
+    pub(super) fn check(&self, judgement: Judgement) -> Result<(), Failure> {
+        let other = || Failure::new(MECAI_ERR_VALUE, "the verdict is not the last one on this handshake");
+        if self.judgement == Some(judgement) { Ok(()) } else { Err(other()) }
+    }
+
     /// Works on this as the core has it; without an allocation.
     pub(super) fn with<T>(&self, now: UnixTime, work: impl FnOnce(&verify::Handshake<'_>) -> T) -> T {
         let mut references = [Reference::Name(""); MECAI_REFERENCES_MAX];
@@ -81,8 +105,9 @@ impl Shown {
     }
 }
 
-/// A new handshake, of which nothing is known; as it is, it is refused. It is the caller's to free. It may be used again
-/// for the next handshake: what is set takes the place of what was set before.
+/// A new handshake, of which nothing is known; as it is, it is refused. It is the caller's to free. It may be used again:
+/// what is set after it was judged begins the next handshake, of which nothing else is known (but for
+/// mecai_handshake_set_remembered, which completes the one that was judged).
 ///
 /// # Safety
 /// The places may be written to.
@@ -125,7 +150,7 @@ pub unsafe extern "C" fn mecai_handshake_set_chain(
 
 /// Who issued the certificate that the program's own verification accepted, where its chain is not at hand: the id of an
 /// operator of the list, and the SHA-256 of the certificate (32 octets). MECAI_ERR_NONE if the list has no such operator;
-/// then the handshake has no accepted chain. What other operators own of the chain is not known then: their endorsements
+/// after any failure the handshake has no accepted chain. What other operators own of the chain is not known then: their endorsements
 /// count.
 ///
 /// # Safety
@@ -142,11 +167,11 @@ pub unsafe extern "C" fn mecai_handshake_set_issuer(
     // SAFETY: as the caller says.
     unsafe {
         guard(error, || {
-            let list = handle::get::<List>(list)?;
-            let id = input::text(operator_id, "the operator's id")?;
-            let digest = input::array(digest, digest_len, "the certificate's digest")?;
             change(handshake, |shown| {
                 shown.own = Own::Refused;
+                let list = handle::get::<List>(list)?;
+                let id = input::text(operator_id, "the operator's id")?;
+                let digest = input::array(digest, digest_len, "the certificate's digest")?;
                 let operator = list.list.operators().iter().find(|operator| operator.id == id);
                 let missing = || Failure::new(MECAI_ERR_NONE, format!("the list has no operator {id:?}"));
                 shown.own = Own::Accepted(Chain::issued_by(operator.ok_or_else(missing)?, digest));
@@ -278,12 +303,11 @@ pub unsafe extern "C" fn mecai_handshake_set_vouchers(
         guard(error, || {
             let vouchers = (!answer.is_null()).then(|| input::octets(answer, answer_len, "the answer")).transpose()?;
             change(handshake, |shown| {
-                // The buffer of the handshake before is used again.
-                let mut kept = shown.vouchers.take().unwrap_or_default();
+                let mut buffer = shown.vouchers.take().unwrap_or_else(|| mem::take(&mut shown.buffer));
                 shown.vouchers = vouchers.map(|vouchers| {
-                    kept.clear();
-                    kept.extend_from_slice(vouchers);
-                    kept
+                    buffer.clear();
+                    buffer.extend_from_slice(vouchers);
+                    buffer
                 });
                 Ok(())
             })
@@ -304,10 +328,9 @@ pub unsafe extern "C" fn mecai_handshake_set_remembered(
     // SAFETY: as the caller says.
     unsafe {
         guard(error, || {
-            change(handshake, |shown| {
-                shown.remembered = remembered;
-                Ok(())
-            })
+            let object: Arc<Exclusive<Shown>> = handle::get(handshake)?;
+            handle::lock(&object)?.remembered = remembered;
+            Ok(())
         })
     }
 }
@@ -324,5 +347,12 @@ fn change(
     change: impl FnOnce(&mut Shown) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let object: Arc<Exclusive<Shown>> = handle::get(handshake)?;
-    change(&mut *handle::lock(&object)?)
+    let mut shown = handle::lock(&object)?;
+    if shown.judgement.is_some() {
+        // The buffer of the answer is used again.
+        let mut buffer = shown.vouchers.take().unwrap_or_default();
+        buffer.clear();
+        *shown = Shown { buffer, ..Shown::default() };
+    }
+    change(&mut shown)
 }

@@ -22,6 +22,8 @@ pub struct mecai_bytes {
 
 impl mecai_bytes {
     pub(super) const NONE: Self = Self { data: ptr::null(), len: 0 };
+    /// It can be printed.
+    pub(super) const EMPTY_TEXT: Self = Self { data: c"".as_ptr().cast(), len: 0 };
 
     pub(super) fn of(octets: &[u8]) -> Self {
         if octets.is_empty() { Self::NONE } else { Self { data: octets.as_ptr(), len: octets.len() } }

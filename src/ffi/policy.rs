@@ -243,7 +243,9 @@ pub unsafe extern "C" fn mecai_policy_builder_build(
             let mut place = Out::new(policy, "the policy")?;
             let object: Arc<Builder> = handle::get(builder)?;
             let mut builder = handle::lock(&object)?;
-            place.try_give(builder.take().ok_or_else(used_up)?)
+            place.try_give(builder.clone().ok_or_else(used_up)?)?;
+            *builder = None;
+            Ok(())
         })
     }
 }

@@ -77,6 +77,7 @@ pub unsafe extern "C" fn mecai_report_new(
             let object: Arc<Exclusive<Shown>> = handle::get(handshake)?;
             let judged: Arc<Judged> = handle::get(verdict)?;
             let shown = handle::lock(&object)?;
+            shown.check(judged.judgement)?;
             let report = shown.with(UnixTime(now), |handshake| {
                 verifier.with(|client| Report::due(client.policy, handshake, &judged.verdict, &chain))
             });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::error::{Failure, mecai_error};
 use super::guard::guard;
 use super::handle::{self, Noun};
+use super::handshake::Judgement;
 use super::output::{Out, Text, mecai_bytes};
 use super::result::{MECAI_ERR_NONE, MECAI_ERR_VALUE, mecai_result};
 use crate::host::Reference;
@@ -87,6 +88,7 @@ pub const MECAI_FAILOVER_USED: u32 = 1;
 pub const MECAI_FAILOVER_FAILED: u32 = 2;
 
 pub(super) struct Judged {
+    pub(super) judgement: Judgement,
     pub(super) verdict: Verdict,
     sentence: Text,
     texts: Vec<(u32, Text)>,
@@ -100,9 +102,10 @@ impl Noun for Judged {
 }
 
 impl Judged {
-    /// The verdict on a handshake with this name.
-    pub(super) fn new(verdict: Verdict, name: Option<Reference<'_>>) -> Self {
+    /// The verdict of this judgement, on a handshake with this name.
+    pub(super) fn new(verdict: Verdict, judgement: Judgement, name: Option<Reference<'_>>) -> Self {
         let mut judged = Self {
+            judgement,
             sentence: Text::new(&verdict),
             texts: name.map(|name| (MECAI_VALUE_NAME, Text::new(name))).into_iter().collect(),
             octets: Vec::new(),

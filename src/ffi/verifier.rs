@@ -9,13 +9,14 @@ use super::authority_list::{List, mecai_authority_list};
 use super::error::{Failure, mecai_error};
 use super::guard::guard;
 use super::handle::{self, Exclusive, Noun};
-use super::handshake::{Shown, mecai_handshake};
+use super::handshake::{Judgement, Shown, mecai_handshake};
 use super::input;
 use super::output::Out;
 use super::policy::{mecai_policy, used_up};
 use super::result::{MECAI_ERR_MISSING, MECAI_ERR_NULL, MECAI_ERR_VALUE, mecai_result};
 use super::state::mecai_state;
 use super::verdict::{Judged, MECAI_REFUSED, mecai_verdict, number};
+use crate::authority_list::ListError;
 use crate::pick::{PickSecret, machine_id};
 use crate::policy::Policy;
 use crate::state::State;
@@ -163,8 +164,8 @@ pub unsafe extern "C" fn mecai_verifier_builder_set_state(
     }
 }
 
-/// The verifier. MECAI_ERR_MISSING without a policy or a list. When this works, the builder is used up, and can only be
-/// freed. The verifier is the caller's to free.
+/// The verifier. MECAI_ERR_MISSING without a policy or a list. Once both are set, the builder is used up by this call, and
+/// can only be freed. The verifier is the caller's to free.
 ///
 /// # Safety
 /// The places may be written to.
@@ -198,7 +199,7 @@ pub extern "C" fn mecai_verifier_builder_free(builder: *mut mecai_verifier_build
 }
 
 /// Puts a newer list in place of the verifier's, for every handshake that is judged from now on; threads that judge
-/// meanwhile wait for nothing. The list may be freed afterwards.
+/// meanwhile wait for nothing. MECAI_ERR_LIST_ROLLED_BACK if its sequence is lower. The list may be freed afterwards.
 ///
 /// # Safety
 /// `error` is NULL or may be written to.
@@ -212,8 +213,14 @@ pub unsafe extern "C" fn mecai_verifier_replace_list(
     unsafe {
         guard(error, || {
             let list = handle::get::<List>(list)?;
-            handle::get::<Verifier>(verifier)?.list.store(list);
-            Ok(())
+            let verifier = handle::get::<Verifier>(verifier)?;
+            let mut rolled_back = None;
+            verifier.list.rcu(|current| {
+                let (sequence, highest) = (list.list.sequence(), current.list.sequence());
+                rolled_back = (sequence < highest).then_some(ListError::RolledBack { sequence, highest });
+                Arc::clone(if rolled_back.is_some() { current } else { &list })
+            });
+            rolled_back.map_or(Ok(()), |error| Err(error.into()))
         })
     }
 }
@@ -241,10 +248,11 @@ pub unsafe extern "C" fn mecai_verifier_verify(
             let mut verdict = Out::optional(verdict);
             let verifier: Arc<Verifier> = handle::get(verifier)?;
             let object: Arc<Exclusive<Shown>> = handle::get(handshake)?;
-            let shown = handle::lock(&object)?;
+            let mut shown = handle::lock(&object)?;
+            let judgement = shown.judge();
             verifier.with(|client| {
                 shown.with(UnixTime(now), |handshake| {
-                    tell(verify::verify(client, handshake), handshake, &mut place, &mut verdict)
+                    tell(verify::verify(client, handshake), judgement, handshake, &mut place, &mut verdict)
                 })
             })
         })
@@ -290,13 +298,14 @@ unsafe fn machine_of<'a>(text: *const c_char) -> Result<&'a str, Failure> {
 /// Gives a verdict where it is wanted, and only then its outcome.
 pub(super) fn tell(
     judged: Verdict,
+    judgement: Judgement,
     handshake: &Handshake<'_>,
     outcome: &mut Outcome,
     verdict: &mut Out<*mut mecai_verdict>,
 ) -> Result<(), Failure> {
     let told = number(judged.outcome());
     if verdict.is_wanted() {
-        verdict.try_give(Judged::new(judged, handshake.name()))?;
+        verdict.try_give(Judged::new(judged, judgement, handshake.name()))?;
     }
     outcome.set(told);
     Ok(())

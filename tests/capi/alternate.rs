@@ -141,10 +141,19 @@ fn an_alternate_that_was_not_verified_is_refused() {
     failed("root_not_listed", "certificate 0 of the chain");
     assert_eq!(set(&[]), MECAI_ERR_CHAIN);
     assert_eq!(failing(|error| call!(mecai_alternate_set_chain(alternate, ptr::null(), 1, error))).0, MECAI_ERR_NULL);
-    for set in [mecai_alternate_set_not_trusted, mecai_alternate_set_wrong_name] {
-        assert_eq!(failing(|error| call!(set(alternate, ptr::null(), error))).0, MECAI_ERR_NULL);
-        assert_eq!(failing(|error| call!(set(alternate, c"\xFF".as_ptr(), error))).0, MECAI_ERR_NOT_UTF8);
+    failed("alternate_not_trusted", "has not verified it");
+    // Whatever is wrong with what is said of a good chain, it is good no more.
+    let good_chain = world.chain(&case.given["failover"]["chain"]);
+    let good_chain = views(&good_chain.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    for set_wrongly in [mecai_alternate_set_not_trusted, mecai_alternate_set_wrong_name] {
+        for (text, result) in [(ptr::null(), MECAI_ERR_NULL), (c"\xFF".as_ptr(), MECAI_ERR_NOT_UTF8)] {
+            good(|error| call!(mecai_alternate_set_chain(alternate, good_chain.as_ptr(), good_chain.len(), error)));
+            assert_eq!(failing(|error| call!(set_wrongly(alternate, text, error))).0, result);
+            failed("alternate_not_trusted", "has not verified it");
+        }
     }
+    assert_eq!(set(&good_chain[1..]), MECAI_ERR_CHAIN, "of another certificate");
+    failed("alternate_not_trusted", "has not verified it");
     mecai_verdict_free(own);
     free_once(alternate, mecai_alternate_free);
     assert_eq!(unshown(|view, error| call!(mecai_alternate_certificate(alternate, 0, view, error))), MECAI_ERR_HANDLE);

@@ -18,6 +18,7 @@ macro_rules! call {
 mod alternate;
 mod answer;
 mod authorities;
+mod handshake;
 mod report;
 mod request;
 mod small;

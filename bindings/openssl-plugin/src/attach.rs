@@ -96,8 +96,8 @@ pub(crate) unsafe fn attach(context: *mut SSL_CTX, settings: &[&CStr]) -> Result
                  no memory",
             ),
             NotPut::Incomplete => Refusal::OpenSsl(
-                "OpenSSL refused a part: free this context, whose clients refuse (it has an extension of MECAI, by a \
-                 serverinfo file, or there is no memory)",
+                "OpenSSL refused a part: free this context (it has an extension of MECAI, by a serverinfo file, or there \
+                 is no memory)",
             ),
         })
     }

@@ -65,6 +65,8 @@ pub(crate) enum State {
 /// What the server answered, each the octets of an extension.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
+    /// Whether the ClientHello offered a session that may be resumed with this server.
+    pub(crate) offers_session: bool,
     pub(crate) vouchers: Option<Vec<u8>>,
     pub(crate) alternate: Option<Vec<u8>>,
 }

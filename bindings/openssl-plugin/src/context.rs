@@ -32,7 +32,7 @@ pub(crate) const ELSEWHERE: &str = "by another copy of MECAI in this process, or
 pub(crate) enum NotPut {
     /// The context is as it was.
     Untouched,
-    /// A part is missing: its clients refuse.
+    /// A part is missing.
     Incomplete,
 }
 
@@ -108,8 +108,8 @@ pub(crate) unsafe fn placed_for<'a>(library: &Library, functions: &Ssl, ssl: *co
     unsafe { placed(library, functions, functions.SSL_get_SSL_CTX(ssl)) }
 }
 
-/// Puts the callbacks of `installation` into a context that has none. One that OpenSSL has only a part of refuses, as a
-/// client; `may_leave` is whether it is left as it was if there is nothing of it yet.
+/// Puts the callbacks of `installation` into a context that has none, as far as OpenSSL takes them: a client that cannot
+/// ask for vouchers refuses. `may_leave` is whether a context that takes nothing is left as it was.
 ///
 /// # Safety
 /// `context` is a context of the OpenSSL of `installation`, and nobody else uses it meanwhile.

@@ -16,7 +16,8 @@ use crate::openssl::{
     SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_2_SERVER_HELLO, SSL_EXT_TLS1_3_CERTIFICATE, Ssl, TLSEXT_NAMETYPE_HOST_NAME,
     X509, text,
 };
-use crate::{answers, references, session, verify};
+use crate::session::{self, Offer};
+use crate::{answers, references, verify};
 
 /// What an add callback tells OpenSSL.
 const SEND: c_int = 1;
@@ -133,6 +134,14 @@ pub(crate) unsafe extern "C" fn parse(
                 Ok(ALTERNATE) if judge.fails_over() => Some(Part::Alternate),
                 _ => None,
             };
+            let is_asked = matches!(connection::state(functions, ssl, index), Some(State::Asked(_)));
+            // Judged before the state is borrowed: judging looks at what is kept, too.
+            let refusal = match asked_for {
+                Some(Part::Vouchers) if is_asked && place == 0 => {
+                    verify::refuse_broken(installation, judge, functions, ssl, octets)
+                }
+                _ => None,
+            };
             match (connection::state(functions, ssl, index), asked_for) {
                 (Some(State::Asked(_)), Some(_)) if place != 0 => Err(SSL_AD_ILLEGAL_PARAMETER),
                 (Some(State::Asked(received)), Some(Part::Alternate)) if received.alternate.is_none() => {
@@ -140,16 +149,17 @@ pub(crate) unsafe extern "C" fn parse(
                     received.alternate = Some(octets.to_vec());
                     Ok(())
                 }
-                (Some(state @ State::Asked(_)), Some(Part::Vouchers)) => {
-                    if let Some(refusal) = verify::refuse_broken(installation, judge, functions, ssl, octets) {
+                (Some(state @ State::Asked(_)), Some(Part::Vouchers)) => match (refusal, state) {
+                    (Some(refusal), state) => {
                         *state = State::Verified(Some(refusal));
-                        return Err(SSL_AD_DECODE_ERROR);
+                        Err(SSL_AD_DECODE_ERROR)
                     }
-                    if let State::Asked(received) = state {
+                    (None, State::Asked(received)) => {
                         received.vouchers = Some(octets.to_vec());
+                        Ok(())
                     }
-                    Ok(())
-                }
+                    (None, State::Verified(_)) => Err(SSL_AD_UNSUPPORTED_EXTENSION),
+                },
                 _ => Err(SSL_AD_UNSUPPORTED_EXTENSION),
             }
         }
@@ -173,7 +183,8 @@ pub(crate) unsafe extern "C" fn parse(
 unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SSL) -> c_int {
     // SAFETY: as the caller says.
     unsafe {
-        if session::offers_ended(installation, functions, ssl) {
+        let offer = session::offer(installation, functions, ssl);
+        if offer == Offer::Ended {
             let event =
                 "a connection ended: it offered a session that may not be resumed, too late to be taken from it";
             installation.log.event(Level::Warning, format_args!("{event}"));
@@ -186,7 +197,7 @@ unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SS
             }
             return LEAVE_OUT;
         }
-        let asked = State::Asked(Received::default());
+        let asked = State::Asked(Received { offers_session: offer == Offer::Good, ..Received::default() });
         if connection::set(functions, ssl, installation.library.connection_index(), asked) { SEND } else { FAIL }
     }
 }

@@ -132,19 +132,36 @@ pub(crate) unsafe fn mark(
     }
 }
 
-/// Whether the ClientHello that is being written offers a session that may not be resumed: the second line, should
-/// the program have put its own security callback in place of ours. Early data does not go from here on either.
+/// What the ClientHello that is being written offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// No session.
+    Nothing,
+    /// One that may be resumed with the server that is meant.
+    Good,
+    /// One that may not.
+    Ended,
+}
+
+/// Looks at the session that is offered: the second line, should the program have put its own security callback in place
+/// of ours. Early data does not go from here on either.
 ///
 /// # Safety
 /// `ssl` is a connection of the OpenSSL of `installation`.
-pub(crate) unsafe fn offers_ended(installation: &Installation, functions: &Ssl, ssl: *mut SSL) -> bool {
+pub(crate) unsafe fn offer(installation: &Installation, functions: &Ssl, ssl: *mut SSL) -> Offer {
     // SAFETY: as the caller says.
     unsafe {
         let session = functions.SSL_get_session(ssl);
-        !session.is_null()
-            && functions.SSL_SESSION_is_resumable(session) == 1
-            && !is_of_encrypted_hello(functions, session)
-            && is_ended(installation, functions, ssl, session)
+        if session.is_null()
+            || functions.SSL_SESSION_is_resumable(session) != 1
+            || is_of_encrypted_hello(functions, session)
+        {
+            Offer::Nothing
+        } else if is_ended(installation, functions, ssl, session) {
+            Offer::Ended
+        } else {
+            Offer::Good
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 use mecai::verdict::Outcome;
 
 use crate::connection::{self, State};
-use crate::event;
 use crate::library::Library;
 use crate::openssl::SSL;
 use crate::session::{self, Reason};
+use crate::{context, event};
 
 /// What became of a connection's last handshake.
 pub(crate) struct Told {
@@ -30,15 +30,21 @@ pub(crate) unsafe fn of_connection(ssl: *const SSL) -> (Told, String) {
         let Some((library, functions)) = Library::of_connection(ssl) else {
             return not_judged("the module is not installed in this program's OpenSSL");
         };
-        if let Some(State::Verified(Some(judged))) = connection::state(functions, ssl, library.connection_index()) {
+        // What the connection had from an earlier context says nothing of it in another.
+        if context::placed_for(library, functions, ssl).is_none() {
+            return not_judged("the context of this connection has no MECAI");
+        }
+        let state = connection::state(functions, ssl, library.connection_index());
+        if let Some(State::Verified(Some(judged))) = state {
             let sentence = event::sentence(&judged.name, &judged.verdict, judged.at);
             return (Told::new(judged.verdict.outcome(), judged.verdict.code().number()), sentence);
         }
         if functions.SSL_session_reused(ssl) != 1 {
             return not_judged("no handshake asked for vouchers and was verified");
         }
-        let Some(mark) = session::of_connection(functions, ssl) else {
-            return not_judged("the session was resumed without a mark of the module");
+        let is_ours = matches!(state, Some(State::Asked(received)) if received.offers_session);
+        let Some(mark) = session::of_connection(functions, ssl).filter(|_| is_ours) else {
+            return not_judged("the session was resumed without a mark of the module, or in mode off");
         };
         let (outcome, sentence) = match mark.reason {
             Reason::Accepted => (Outcome::Accepted, "accepted: the session was resumed, and its vouchers are in force"),
