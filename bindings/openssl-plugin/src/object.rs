@@ -59,7 +59,8 @@ impl Object {
         let name = if self.name.is_empty() { ptr::null() } else { self.name.as_ptr() };
         // SAFETY: the name is NULL or ends with a NUL; RTLD_NOLOAD loads nothing, so no foreign code runs.
         let handle = unsafe { libc::dlopen(name, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-        (!handle.is_null()).then_some(Handle(handle))
+        // Not then_some: it would make a handle of NULL, and close it.
+        (!handle.is_null()).then(|| Handle(handle))
     }
 }
 
@@ -165,6 +166,12 @@ mod tests {
         let handle = libc_object.open().unwrap();
         assert_eq!(handle.symbol(c"getpid").unwrap().addr(), libc::getpid as *const () as usize);
         assert!(handle.symbol(c"mecai_no_such_function").is_none());
+    }
+
+    #[test]
+    fn an_object_that_the_linker_does_not_know_cannot_be_opened() {
+        let gone = Object { name: c"/usr/lib/mecai-no-such-library.so".to_owned(), segments: Vec::new() };
+        assert!(gone.open().is_none());
     }
 
     #[test]
