@@ -215,8 +215,9 @@ fn a_new_alternate_takes_no_place_without_vouchers_while_clients_need_the_one_be
     let (code, out, err) = stand.run(&["stage", HOST, "--certificate", &from, "--key", &key, "--deploy", &deploy]);
     assert_eq!(code, 0, "{out}{err}");
     until("it takes the place with its vouchers", || {
-        let is_shown = shown() == new;
-        assert!(is_shown || shown() == first);
+        let alternate = shown();
+        let is_shown = alternate == new;
+        assert!(is_shown || alternate == first);
         assert!(stand.bundles_of_alternate(&primary).is_some_and(|all| all.iter().sum::<usize>() >= 3));
         is_shown.then_some(())
     });
