@@ -217,7 +217,7 @@ fn a_serverinfo_file_is_written_for_servers_without_the_module() {
 }
 
 #[test]
-fn wrong_arguments_are_told_and_places_cleared() {
+fn wrong_arguments_are_told_and_places_stay_as_they_were() {
     let shop = Shop::new();
     let answer = |store: *const mecai_store, len, extension, name: *const std::ffi::c_char| {
         let digest = CERTIFICATE.as_ptr();
