@@ -45,7 +45,7 @@
 #define MECAI_OPENSSL_ERR_FILE 21
 
 /**
- * The OpenSSL that made the context cannot be found, or hides functions that are needed.
+ * The OpenSSL that made the context, or that an object uses, cannot be found, or hides functions that are needed.
  */
 #define MECAI_OPENSSL_ERR_HIDDEN 30
 
@@ -247,6 +247,53 @@ const char *mecai_openssl_result_str(uint32_t result);
  * The version of the module, a static string that ends with a NUL and is not to be freed.
  */
 const char *mecai_openssl_version(void);
+
+/**
+ * From now on, contexts and connections of one OpenSSL of the process can be found by the other mecai_openssl_find_…
+ * calls, and its connections keep what the server sent for mecai_openssl_verdict_json. It is the OpenSSL whose functions
+ * the loaded file `object` uses, which is named as it was loaded (the path of a language's own SSL module, or of libssl);
+ * NULL is the program itself. Nothing is loaded.
+ *
+ * Call it before the first SSL_new that is to be found; a further call changes nothing, and costs little. It attaches
+ * nothing: that remains to mecai_openssl_attach.
+ *
+ * Gives 0 or an error, and a sentence, as mecai_openssl_attach does: MECAI_OPENSSL_ERR_HIDDEN where the object is not
+ * loaded, where it uses no OpenSSL, or one that hides its functions. Any thread may call this.
+ */
+uint32_t mecai_openssl_find_in(const char *object,
+                               char *sentence,
+                               size_t size);
+
+/**
+ * From now on, mecai_openssl_find_made looks for what this thread makes.
+ */
+void mecai_openssl_find_begin(void);
+
+/**
+ * The connection that this thread has made (by SSL_new, in an OpenSSL that mecai_openssl_find_in knows) since it called
+ * mecai_openssl_find_begin: NULL unless it was exactly one, and if this thread has freed it meanwhile. Where another
+ * thread may have freed it, do not use it. It remains its owner's: SSL_free is not to be called.
+ */
+SSL *mecai_openssl_find_made(void);
+
+/**
+ * The context of a connection, as SSL_get_SSL_CTX gives it, for callers that do not link OpenSSL. NULL if `ssl` is NULL, or
+ * of an OpenSSL in which MECAI neither is attached nor finds anything. It remains its owner's. To be asked by the thread
+ * that uses the connection.
+ */
+SSL_CTX *mecai_openssl_find_context(const SSL *ssl);
+
+/**
+ * The client's connection whose application data (SSL_get_app_data) was `data` when its last handshake began, if its
+ * context has MECAI: languages keep there the object that the program holds. NULL if there is none, or `data` is NULL.
+ * Connections are found until they are freed, those alone whose handshakes began after mecai_openssl_find_in; also in a
+ * child that the process has forked.
+ *
+ * `data` is only compared; that the object behind it is alive is up to the caller, since another one could have come to
+ * its place. Any number of threads may ask at once. What is given remains its owner's, and is to be used by the thread
+ * that uses the connection.
+ */
+SSL *mecai_openssl_find_by_data(const void *data);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -33,7 +33,7 @@ fn mecai_openssl_h_says_what_the_code_says() {
     let about = "MECAI in a program's own OpenSSL. The API of libmecai_openssl.\n *\n \
         * The library finds, when it is called, the OpenSSL that the context or connection is of: it links none, and\n \
         * serves whichever the program has. Texts are UTF-8 and end with a NUL.";
-    let sources = ["abi.rs", "api.rs"].map(|name| root().join("bindings/openssl-plugin/src").join(name));
+    let sources = ["abi.rs", "api.rs", "api/find.rs"].map(|name| root().join("bindings/openssl-plugin/src").join(name));
     compare("mecai_openssl.h", "MECAI_OPENSSL_H", about, &["openssl/ssl.h"], &sources);
 }
 

@@ -101,6 +101,44 @@ static void misuse_connection(void)
     SSL_CTX_free(plain);
 }
 
+static void misuse_find(void)
+{
+    SSL_CTX *context = new_context();
+    SSL *ssl, *other;
+    char sentence[200];
+    size_t length;
+    expect(mecai_openssl_find_context(NULL) == NULL, "find_context: NULL");
+    expect(mecai_openssl_find_by_data(NULL) == NULL, "find_by_data: NULL");
+    expect(mecai_openssl_find_by_data(context) == NULL, "find_by_data: what is no data");
+    expect(mecai_openssl_find_made() == NULL, "find_made: before all");
+    expect(mecai_openssl_find_in("/no/such/object.so", sentence, sizeof sentence) == MECAI_OPENSSL_ERR_HIDDEN,
+           "find_in: no object");
+    expect(strstr(sentence, "/no/such/object.so") != NULL, "find_in: the sentence is %s", sentence);
+    for (length = 0; length < 3; length++) {
+        char *place = (char *)(size_t)at_edge("xxx", length);
+        mecai_openssl_find_in("\xFF", place, length);
+        expect(length == 0 || memchr(place, 0, length) != NULL, "find_in: no end in %zu octets", length);
+    }
+    expect(mecai_openssl_find_in(NULL, NULL, 100) == MECAI_OPENSSL_OK, "find_in: no place");
+    expect(mecai_openssl_find_in("", NULL, 0) == MECAI_OPENSSL_OK, "find_in: the program by its empty name");
+    mecai_openssl_find_begin();
+    expect(mecai_openssl_find_made() == NULL, "find_made: nothing");
+    ssl = SSL_new(context);
+    expect(mecai_openssl_find_made() == ssl, "find_made: one");
+    expect(mecai_openssl_find_made() == ssl, "find_made: once more");
+    expect(mecai_openssl_find_context(ssl) == context, "find_context");
+    SSL_free(ssl);
+    expect(mecai_openssl_find_made() == NULL, "find_made: freed");
+    mecai_openssl_find_begin();
+    ssl = SSL_new(context);
+    other = SSL_new(context);
+    expect(mecai_openssl_find_made() == NULL, "find_made: two");
+    SSL_free(other);
+    expect(mecai_openssl_find_made() == NULL, "find_made: two, one of them freed");
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+}
+
 int main(int count, char **arguments)
 {
     static char list[4096];
@@ -117,6 +155,7 @@ int main(int count, char **arguments)
     settings[5] = "client";
     misuse_attach();
     misuse_connection();
+    misuse_find();
     expect(strcmp(mecai_openssl_code_str(UINT32_MAX), "unknown") == 0, "code_str: UINT32_MAX");
     expect(mecai_openssl_result_str(UINT32_MAX) != NULL, "result_str: UINT32_MAX");
     expect(mecai_openssl_version() != NULL, "version");

@@ -15,6 +15,8 @@ use crate::library::NoLibrary;
 use crate::module::VERSION;
 use crate::{status, told};
 
+pub mod find;
+
 pub use crate::openssl::{SSL, SSL_CTX};
 
 /// The call did what it was asked for. It says nothing about any server.
@@ -27,7 +29,7 @@ pub const MECAI_OPENSSL_ERR_ARGUMENT: u32 = 11;
 pub const MECAI_OPENSSL_ERR_SETTINGS: u32 = 20;
 /// The file or directory that a key names cannot be used. The sentence names the key.
 pub const MECAI_OPENSSL_ERR_FILE: u32 = 21;
-/// The OpenSSL that made the context cannot be found, or hides functions that are needed.
+/// The OpenSSL that made the context, or that an object uses, cannot be found, or hides functions that are needed.
 pub const MECAI_OPENSSL_ERR_HIDDEN: u32 = 30;
 /// The process has more OpenSSLs than MECAI serves.
 pub const MECAI_OPENSSL_ERR_TOO_MANY: u32 = 31;
@@ -297,8 +299,10 @@ fn number(outcome: Result<(), Refusal>) -> u32 {
         Err(Refusal::Argument(_)) => MECAI_OPENSSL_ERR_ARGUMENT,
         Err(Refusal::File(_) | Refusal::Settings(ConfigError::File { .. })) => MECAI_OPENSSL_ERR_FILE,
         Err(Refusal::Settings(_) | Refusal::NotText(_) | Refusal::Nothing(_)) => MECAI_OPENSSL_ERR_SETTINGS,
-        Err(Refusal::Library(NoLibrary::NotFound(_) | NoLibrary::Unusable { .. })) => MECAI_OPENSSL_ERR_HIDDEN,
         Err(Refusal::Library(NoLibrary::TooMany)) => MECAI_OPENSSL_ERR_TOO_MANY,
+        Err(Refusal::Library(
+            NoLibrary::NotFound(_) | NoLibrary::NotLoaded(_) | NoLibrary::NotUsed { .. } | NoLibrary::Unusable { .. },
+        )) => MECAI_OPENSSL_ERR_HIDDEN,
         Err(Refusal::OpenSsl(_)) => MECAI_OPENSSL_ERR_OPENSSL,
         Err(Refusal::AlreadyAttached(_)) => MECAI_OPENSSL_ERR_ALREADY_ATTACHED,
         Err(Refusal::NotAttached) => MECAI_OPENSSL_ERR_NOT_ATTACHED,
@@ -327,9 +331,7 @@ fn result(number: u32) -> &'static CStr {
         MECAI_OPENSSL_ERR_ARGUMENT => c"a number or a length is out of its range",
         MECAI_OPENSSL_ERR_SETTINGS => c"a key or a value is unknown, wrong, missing, or given twice",
         MECAI_OPENSSL_ERR_FILE => c"the file or directory that a key names cannot be used",
-        MECAI_OPENSSL_ERR_HIDDEN => {
-            c"the OpenSSL that made the context cannot be found, or hides functions that are needed"
-        }
+        MECAI_OPENSSL_ERR_HIDDEN => c"the OpenSSL that is meant cannot be found, or hides functions that are needed",
         MECAI_OPENSSL_ERR_TOO_MANY => c"the process has more OpenSSLs than MECAI serves",
         MECAI_OPENSSL_ERR_OPENSSL => {
             c"OpenSSL refused: it has no memory, or the context has an extension of MECAI already"

@@ -11,6 +11,7 @@ use mecai::time::UnixTime;
 use mecai::verdict::Verdict;
 
 use crate::guard::guard;
+use crate::live::Place;
 use crate::openssl::{CRYPTO_EX_DATA, SSL, Ssl};
 
 /// A connection that asked, or that the program had wishes for; others keep nothing.
@@ -18,6 +19,8 @@ use crate::openssl::{CRYPTO_EX_DATA, SSL, Ssl};
 pub(crate) struct Connection {
     pub(crate) wishes: Wishes,
     pub(crate) state: Option<State>,
+    /// Where it is found by the program's data, if it is.
+    pub(crate) place: Option<Place<'static>>,
 }
 
 /// What the program wishes for this connection alone. It stays with it from one handshake to the next.
@@ -187,7 +190,7 @@ pub(crate) unsafe extern "C" fn duplicate(
                 *value = if wishes == Wishes::default() {
                     ptr::null_mut()
                 } else {
-                    Box::into_raw(Box::new(Connection { wishes, state: None })).cast()
+                    Box::into_raw(Box::new(Connection { wishes, ..Connection::default() })).cast()
                 };
             }
         }

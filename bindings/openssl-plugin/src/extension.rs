@@ -17,7 +17,7 @@ use crate::openssl::{
     X509, text,
 };
 use crate::session::{self, Offer};
-use crate::{answers, references, verify};
+use crate::{answers, find, references, verify};
 
 /// What an add callback tells OpenSSL.
 const SEND: c_int = 1;
@@ -183,6 +183,7 @@ pub(crate) unsafe extern "C" fn parse(
 unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SSL) -> c_int {
     // SAFETY: as the caller says.
     unsafe {
+        find::note_handshake(installation.library, functions, ssl);
         let offer = session::offer(installation, functions, ssl);
         if offer == Offer::Ended {
             let event =

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::ffi::{c_int, c_void};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, ptr};
 
 use super::planted::with_panic;
 use crate::openssl::{SSL_AD_INTERNAL_ERROR, SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_3_CERTIFICATE};
-use crate::{api, connection, context, extension, module, provider, session, verify};
+use crate::{api, connection, context, extension, find, module, provider, session, verify};
 
 /// Name, and what the call gives when it panics.
 fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
@@ -82,6 +82,46 @@ fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
             ("mecai_openssl_result_str", with_panic(|| api::mecai_openssl_result_str(0)).is_null().into(), 0),
             ("mecai_openssl_version", with_panic(|| api::mecai_openssl_version()).is_null().into(), 0),
             (
+                "mecai_openssl_find_in",
+                with_panic(|| api::find::mecai_openssl_find_in(ptr::null(), ptr::null_mut(), 0)).into(),
+                90,
+            ),
+            (
+                "mecai_openssl_find_begin",
+                {
+                    with_panic(|| api::find::mecai_openssl_find_begin());
+                    0
+                },
+                0,
+            ),
+            ("mecai_openssl_find_made", with_panic(|| api::find::mecai_openssl_find_made()).is_null().into(), 1),
+            (
+                "mecai_openssl_find_context",
+                with_panic(|| api::find::mecai_openssl_find_context(ptr::null())).is_null().into(),
+                1,
+            ),
+            (
+                "mecai_openssl_find_by_data",
+                with_panic(|| api::find::mecai_openssl_find_by_data(ptr::null())).is_null().into(),
+                1,
+            ),
+            (
+                "note_made",
+                {
+                    with_panic(|| find::note_made(null, null, ptr::null_mut(), 0, 0, null));
+                    0
+                },
+                0,
+            ),
+            (
+                "note_freed",
+                {
+                    with_panic(|| find::note_freed(null, null, ptr::null_mut(), 0, 0, null));
+                    0
+                },
+                0,
+            ),
+            (
                 "OSSL_provider_init",
                 with_panic(|| provider::OSSL_provider_init(null, null.cast(), null.cast(), null.cast())).into(),
                 0,
@@ -151,8 +191,8 @@ fn a_panic_becomes_a_refusal() {
 fn every_function_that_c_calls_is_guarded_and_listed() {
     let listed: Vec<&str> = after_a_panic().iter().map(|(name, ..)| *name).collect();
     let mut found = 0;
-    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
-        let path = file.unwrap().path();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for path in [&sources, &sources.join("api")].into_iter().flat_map(|directory| files(directory)) {
         let text = fs::read_to_string(&path).unwrap();
         let program = text.split("#[cfg(test)]\nmod tests").next().unwrap();
         for (at, _) in program.match_indices("extern \"C\" fn ") {
@@ -165,5 +205,10 @@ fn every_function_that_c_calls_is_guarded_and_listed() {
             found += 1;
         }
     }
-    assert_eq!(found, 25, "functions that C calls");
+    assert_eq!(found, 32, "functions that C calls");
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_file()).collect()
 }

@@ -7,7 +7,7 @@
 //! found counts. Nobody waits for another: a child that was forked meanwhile has no such thread, and a thread that loads
 //! a library, inside the linker's lock, may need what another thread asks the linker for.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::ptr;
 
 use mecai::verdict::Verdict;
@@ -15,10 +15,10 @@ use once_cell::race::OnceBox;
 
 use crate::error_queue::ErrorLibrary;
 use crate::installation::{Installation, Module};
-use crate::object::Object;
+use crate::object::{self, Handle, Object};
 use crate::openssl::{CRYPTO_EX_INDEX_SSL, CRYPTO_EX_INDEX_SSL_CTX, Crypto, SSL, SSL_CTX, Security, Ssl, Unusable};
 use crate::shared::Shared;
-use crate::{connection, context};
+use crate::{connection, context, find};
 
 /// How many OpenSSLs of one process are served; further ones are left alone.
 pub(crate) const SLOTS: usize = 4;
@@ -37,6 +37,7 @@ pub(crate) struct Library {
     ssl: OnceBox<Result<Tls, Unusable>>,
     registered: OnceBox<Registered>,
     earlier_security: OnceBox<Security>,
+    finder: OnceBox<c_int>,
 }
 
 /// libssl's functions, and where they are.
@@ -44,6 +45,9 @@ struct Tls {
     functions: Ssl,
     object: Object,
 }
+
+/// The function by which an object shows its libssl.
+const METHOD: &CStr = c"SSL_CTX_get_ssl_method";
 
 /// What OpenSSL has numbers for.
 struct Registered {
@@ -62,6 +66,12 @@ pub(crate) enum NoLibrary {
     /// None that can be used made the context.
     #[error("no OpenSSL whose functions can be found made this context ({0}): link the program to a shared libssl")]
     NotFound(String),
+    /// The object is not there.
+    #[error("{0} is not loaded into this process: name it as it was loaded, once it is")]
+    NotLoaded(String),
+    /// None that can be used is used by an object.
+    #[error("no OpenSSL whose functions can be found is used by {object}: {reason}")]
+    NotUsed { object: String, reason: String },
     /// It hides what is needed.
     #[error("{object}: {reason}")]
     Unusable { object: String, reason: Unusable },
@@ -97,6 +107,7 @@ impl Library {
             ssl: OnceBox::new(),
             registered: OnceBox::new(),
             earlier_security: OnceBox::new(),
+            finder: OnceBox::new(),
         });
         for (slot, place) in LIBRARIES.iter().enumerate() {
             new.slot = slot;
@@ -126,33 +137,55 @@ impl Library {
             return Ok(library);
         }
         let objects = Object::all();
-        let mut found =
-            Err(NoLibrary::NotFound("none has SSL_CTX_get_ssl_method, or it is linked in and hidden".into()));
+        let mut found = NoLibrary::NotFound("none has SSL_CTX_get_ssl_method, or it is linked in and hidden".into());
         for (tls, handle) in objects.iter().filter_map(|object| Some((object, object.open()?))) {
-            let method = handle.symbol(c"SSL_CTX_get_ssl_method").filter(|place| tls.contains(place.addr()));
+            let method = handle.symbol(METHOD).filter(|place| tls.contains(place.addr()));
             // SAFETY: as the caller says; under this name OpenSSL has this function, which reads one pointer.
             let Some(true) = method.map(|get| unsafe { tls.contains(Ssl::method_by(get, context).addr()) }) else {
                 continue;
             };
-            let libcrypto = handle.symbol(c"CRYPTO_get_ex_new_index");
-            let Some(object) = libcrypto.and_then(|place| objects.iter().find(|object| object.contains(place.addr())))
-            else {
-                found = Err(NoLibrary::NotFound(format!("{} hides its libcrypto", tls.title())));
-                continue;
-            };
-            let unusable = |reason| NoLibrary::Unusable { object: object.title(), reason };
-            let library = match Self::known(object) {
-                Some(library) => library,
-                None => Self::of(object, Crypto::of(object).map_err(unusable)?)?,
-            };
-            library.ssl().map_err(unusable)?;
-            // SAFETY: as the caller says.
-            if library.tls().is_some_and(|tls| unsafe { tls.made(context) }) {
-                return Ok(library);
+            match Self::with_tls(&objects, tls, &handle) {
+                Err(reason @ NoLibrary::NotFound(_)) => found = reason,
+                other => return other,
             }
-            found = Err(NoLibrary::NotFound(format!("{} is not the libssl over its libcrypto", tls.title())));
         }
-        found
+        Err(found)
+    }
+
+    /// The one whose functions the loaded object of this name uses; those of the program itself if the name is empty.
+    pub(crate) fn used_by(name: &CStr) -> Result<&'static Self, NoLibrary> {
+        let handle = Handle::of(name).ok_or_else(|| NoLibrary::NotLoaded(object::title(name)))?;
+        let not_used = |reason| NoLibrary::NotUsed { object: object::title(name), reason };
+        let hidden = || not_used("it has no SSL_CTX_get_ssl_method, or has it linked in and hidden".to_owned());
+        let method = handle.symbol(METHOD).ok_or_else(hidden)?.addr();
+        let known = Self::all().find(|library| library.tls().is_some_and(|tls| tls.object.contains(method)));
+        if let Some(library) = known {
+            return Ok(library);
+        }
+        let objects = Object::all();
+        let tls = objects.iter().find(|object| object.contains(method)).ok_or_else(hidden)?;
+        let handle = tls.open().ok_or_else(hidden)?;
+        Self::with_tls(&objects, tls, &handle).map_err(|reason| match reason {
+            NoLibrary::NotFound(reason) => not_used(reason),
+            other => other,
+        })
+    }
+
+    /// The one whose libssl is `tls`, which `handle` opens.
+    fn with_tls(objects: &[Object], tls: &Object, handle: &Handle) -> Result<&'static Self, NoLibrary> {
+        let libcrypto = handle.symbol(c"CRYPTO_get_ex_new_index");
+        let object = libcrypto.and_then(|place| objects.iter().find(|object| object.contains(place.addr())));
+        let object = object.ok_or_else(|| NoLibrary::NotFound(format!("{} hides its libcrypto", tls.title())))?;
+        let unusable = |reason| NoLibrary::Unusable { object: object.title(), reason };
+        let library = match Self::known(object) {
+            Some(library) => library,
+            None => Self::of(object, Crypto::of(object).map_err(unusable)?)?,
+        };
+        library.ssl().map_err(unusable)?;
+        if library.tls().is_some_and(|known| known.object.name() == tls.name()) {
+            return Ok(library);
+        }
+        Err(NoLibrary::NotFound(format!("{} is not the libssl over its libcrypto", tls.title())))
     }
 
     /// The one that made `ssl`, of those that are served.
@@ -209,6 +242,28 @@ impl Library {
         }
         let Some(registered) = self.registered.get() else { return false };
         registered.connection >= 0 && registered.context >= 0
+    }
+
+    /// Has OpenSSL tell [`find`] of every connection that is made from now on; false if it has no room. What another
+    /// thread registers at the same time tells nothing: its number is another one.
+    pub(crate) fn begin_finding(&'static self) -> bool {
+        let argument = ptr::from_ref(self).cast_mut().cast();
+        let (made, freed) = (Some(find::note_made as _), Some(find::note_freed as _));
+        // SAFETY: the callbacks have the types of their places, and the argument lives as long as the process.
+        let register = || unsafe {
+            Box::new(self.crypto.CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, argument, made, None, freed))
+        };
+        *self.finder.get_or_init(register) >= 0
+    }
+
+    /// Whether connections are found, so that more is kept of them.
+    pub(crate) fn finds(&self) -> bool {
+        self.finder.get().is_some_and(|number| *number >= 0)
+    }
+
+    /// Whether this is the number that tells of connections.
+    pub(crate) fn finds_by(&self, number: c_int) -> bool {
+        self.finder.get() == Some(&number)
     }
 
     /// Where a connection's part is in the extra data of its SSL.

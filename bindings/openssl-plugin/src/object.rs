@@ -51,16 +51,12 @@ impl Object {
 
     /// What a person calls the object.
     pub(crate) fn title(&self) -> String {
-        if self.name.is_empty() { "the program".to_owned() } else { self.name.to_string_lossy().into_owned() }
+        title(&self.name)
     }
 
     /// A way to look names up in the object and what it depends on; none if the linker does not know it any more.
     pub(crate) fn open(&self) -> Option<Handle> {
-        let name = if self.name.is_empty() { ptr::null() } else { self.name.as_ptr() };
-        // SAFETY: the name is NULL or ends with a NUL; RTLD_NOLOAD loads nothing, so no foreign code runs.
-        let handle = unsafe { libc::dlopen(name, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-        // Not then_some: it would make a handle of NULL, and close it.
-        (!handle.is_null()).then(|| Handle(handle))
+        Handle::of(&self.name)
     }
 }
 
@@ -69,6 +65,16 @@ impl Object {
 pub(crate) struct Handle(*mut c_void);
 
 impl Handle {
+    /// The object that the linker has loaded under this name, or the program itself if that is empty; none if there is
+    /// no such object.
+    pub(crate) fn of(name: &CStr) -> Option<Self> {
+        let name = if name.is_empty() { ptr::null() } else { name.as_ptr() };
+        // SAFETY: the name is NULL or ends with a NUL; RTLD_NOLOAD loads nothing, so no foreign code runs.
+        let handle = unsafe { libc::dlopen(name, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+        // Not then_some: it would make a handle of NULL, and close it.
+        (!handle.is_null()).then(|| Self(handle))
+    }
+
     /// The address of `name` in the object, or in what it depends on.
     pub(crate) fn symbol(&self, name: &CStr) -> Option<*mut c_void> {
         // SAFETY: the handle is open until the value is dropped, and the name ends with a NUL.
@@ -87,6 +93,11 @@ impl Drop for Handle {
         // SAFETY: the handle came from dlopen and is closed once.
         unsafe { libc::dlclose(self.0) };
     }
+}
+
+/// What a person calls the object that the linker knows by this name.
+pub(crate) fn title(name: &CStr) -> String {
+    if name.is_empty() { "the program".to_owned() } else { name.to_string_lossy().into_owned() }
 }
 
 /// Some address in the object that this crate is linked into.

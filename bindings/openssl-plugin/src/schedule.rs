@@ -1,9 +1,12 @@
 //! The things that threads meet at. In unit tests each use of one lets a model decide who comes first (tests/schedule).
 
 #[cfg(test)]
-pub(crate) use mecai_schedule::{ArcSwap, AtomicU64, point};
+pub(crate) use mecai_schedule::{ArcSwap, AtomicPtr, AtomicU64, point};
 #[cfg(not(test))]
-pub(crate) use {arc_swap::ArcSwap, std::sync::atomic::AtomicU64};
+pub(crate) use {
+    arc_swap::ArcSwap,
+    std::sync::atomic::{AtomicPtr, AtomicU64},
+};
 
 /// Another thread may come first here: a file is about to be used.
 #[cfg(not(test))]

@@ -132,3 +132,44 @@ impl AtomicU64 {
         self.0.compare_exchange(current, new, success, failure)
     }
 }
+
+/// Like that of `std::sync::atomic`.
+pub struct AtomicPtr<T>(std::sync::atomic::AtomicPtr<T>);
+
+impl<T> std::fmt::Debug for AtomicPtr<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T> AtomicPtr<T> {
+    /// Holds a pointer.
+    #[must_use]
+    pub const fn new(pointer: *mut T) -> Self {
+        Self(std::sync::atomic::AtomicPtr::new(pointer))
+    }
+
+    /// The pointer that it holds now.
+    pub fn load(&self, order: Ordering) -> *mut T {
+        point();
+        self.0.load(order)
+    }
+
+    /// Puts a pointer in the place of whatever it holds.
+    pub fn store(&self, pointer: *mut T, order: Ordering) {
+        point();
+        self.0.store(pointer, order);
+    }
+
+    /// Puts a pointer in place if it still holds `current`; gives what it held, as an error if it did not.
+    pub fn compare_exchange(
+        &self,
+        current: *mut T,
+        new: *mut T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<*mut T, *mut T> {
+        point();
+        self.0.compare_exchange(current, new, success, failure)
+    }
+}
