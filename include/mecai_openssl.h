@@ -208,6 +208,35 @@ uint32_t mecai_openssl_verdict(SSL *ssl,
 uint32_t mecai_openssl_verdict_code(const SSL *ssl);
 
 /**
+ * All that is known of the same verdict, as one JSON object (RFC 8259), in UTF-8. These members are always there, null where
+ * there is nothing to say; more may come:
+ *
+ * - `outcome`: "accepted", "exempt", "unvouched", "refused" or "not_judged"; `code`: the word of the code, "not_judged" for
+ *   none; `number`: its number, or 0; `sentence`: what mecai_openssl_verdict says;
+ * - `name`: the name that was meant; `at`: when it was judged, in seconds since 1970; `resumed`: whether the session of an
+ *   earlier handshake was resumed, of which only outcome, code and `until` are known;
+ * - `operators`, `required`, `sent`: how many operators were counted, how many were required, how many endorsements came;
+ *   `newest`: producedAt of the newest counted statement; `until`: the earliest notAfter of those counted; both in seconds
+ *   since 1970; `stay_days`: the site's promise;
+ * - `chain`: the ids of the operators that own a part of the verified chain, sorted, by the list as it is now;
+ * - `peer`: the address that was compared; `port`: the port that was stated; `notes`: the words of what decided nothing;
+ *   `alarm`: whether vouchers came that do not belong there;
+ * - `failover`: what came of the server's alternate: `used`, `code`, and `sentence`, why the server's own certificate or,
+ *   if it was not used, the alternate fails;
+ * - `bundles`: the bundles that the server sent, in base64; its alternate's, if that was used;
+ * - `report`: the mismatch report that is due (docs/spec.md, section 10), whatever the keys `reports` and `state` say.
+ *
+ * `peer`, `port`, `bundles` and `report` are kept only of handshakes after mecai_openssl_find_in.
+ *
+ * Written to `text`, which has room for `size` octets, with a NUL at its end; what does not fit is cut off. Gives how many
+ * octets there are without the NUL, whatever the room; 0 only if MECAI has a defect. To be asked by the thread that uses
+ * the connection.
+ */
+size_t mecai_openssl_verdict_json(SSL *ssl,
+                                  char *text,
+                                  size_t size);
+
+/**
  * The word of a code, such as "no_voucher": "not_judged" for 0, "unknown" for what is no code. Never NULL; a static string
  * that ends with a NUL and is not to be freed. Any thread may ask.
  */

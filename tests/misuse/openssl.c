@@ -58,7 +58,7 @@ static void misuse_connection(void)
     SSL_CTX *context = new_context(), *plain = new_context();
     SSL *ssl, *without = SSL_new(plain);
     const uint8_t address[16] = {192, 0, 2, 1};
-    char sentence[200];
+    char sentence[200], json[2000];
     size_t length;
     if (mecai_openssl_attach(context, settings, 6, sentence, sizeof sentence) != MECAI_OPENSSL_OK) {
         printf("%s\n", sentence);
@@ -82,6 +82,11 @@ static void misuse_connection(void)
     expect(mecai_openssl_verdict(NULL, sentence, sizeof sentence) == MECAI_OPENSSL_NOT_JUDGED, "verdict: NULL");
     expect(mecai_openssl_verdict(ssl, NULL, 0) == MECAI_OPENSSL_NOT_JUDGED, "verdict: no place");
     expect(mecai_openssl_verdict(ssl, NULL, 100) == MECAI_OPENSSL_NOT_JUDGED, "verdict: NULL of 100 octets");
+    length = mecai_openssl_verdict_json(ssl, NULL, 0);
+    expect(length > 0 && length < sizeof json, "verdict_json: before the handshake: %zu octets", length);
+    expect(mecai_openssl_verdict_json(ssl, NULL, 100) == length, "verdict_json: NULL of 100 octets");
+    expect(mecai_openssl_verdict_json(ssl, json, sizeof json) == length && strlen(json) == length, "verdict_json");
+    expect(mecai_openssl_verdict_json(NULL, json, sizeof json) == strlen(json), "verdict_json: NULL");
     expect(mecai_openssl_verdict_code(NULL) == 0, "verdict_code: NULL");
     expect(mecai_openssl_verdict_code(ssl) == 0, "verdict_code: before the handshake");
     expect(mecai_openssl_context_status(NULL, sentence, sizeof sentence) == 0, "context_status: NULL");
@@ -91,6 +96,8 @@ static void misuse_connection(void)
         char *place = (char *)(size_t)at_edge("xxx", length);
         mecai_openssl_verdict(ssl, place, length);
         expect(length == 0 || memchr(place, 0, length) != NULL, "verdict: no end in %zu octets", length);
+        mecai_openssl_verdict_json(ssl, place, length);
+        expect(length == 0 || memchr(place, 0, length) != NULL, "verdict_json: no end in %zu octets", length);
         mecai_openssl_context_status(context, place, length);
         mecai_openssl_status(place, length);
         expect(length == 0 || memchr(place, 0, length) != NULL, "status: no end in %zu octets", length);

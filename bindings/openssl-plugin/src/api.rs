@@ -13,7 +13,7 @@ use crate::config::ConfigError;
 use crate::guard::guard;
 use crate::library::NoLibrary;
 use crate::module::VERSION;
-use crate::{status, told};
+use crate::{account, status, told};
 
 pub mod find;
 
@@ -183,8 +183,8 @@ pub unsafe extern "C" fn mecai_openssl_verdict(ssl: *mut SSL, sentence: *mut c_c
         // SAFETY: as the caller says.
         unsafe {
             write(sentence, size, "not judged");
-            let (told, text) = told::of_connection(ssl);
-            write(sentence, size, &text);
+            let told = told::of_connection(ssl).told();
+            write(sentence, size, &told.sentence);
             match told.outcome {
                 None => MECAI_OPENSSL_NOT_JUDGED,
                 Some(Outcome::Refused) => MECAI_OPENSSL_REFUSED,
@@ -204,7 +204,46 @@ pub unsafe extern "C" fn mecai_openssl_verdict(ssl: *mut SSL, sentence: *mut c_c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mecai_openssl_verdict_code(ssl: *const SSL) -> u32 {
     // SAFETY: as the caller says.
-    guard(0, || unsafe { told::of_connection(ssl) }.0.code)
+    guard(0, || unsafe { told::of_connection(ssl) }.told().code)
+}
+
+/// All that is known of the same verdict, as one JSON object (RFC 8259), in UTF-8. These members are always there, null where
+/// there is nothing to say; more may come:
+///
+/// - `outcome`: "accepted", "exempt", "unvouched", "refused" or "not_judged"; `code`: the word of the code, "not_judged" for
+///   none; `number`: its number, or 0; `sentence`: what mecai_openssl_verdict says;
+/// - `name`: the name that was meant; `at`: when it was judged, in seconds since 1970; `resumed`: whether the session of an
+///   earlier handshake was resumed, of which only outcome, code and `until` are known;
+/// - `operators`, `required`, `sent`: how many operators were counted, how many were required, how many endorsements came;
+///   `newest`: producedAt of the newest counted statement; `until`: the earliest notAfter of those counted; both in seconds
+///   since 1970; `stay_days`: the site's promise;
+/// - `chain`: the ids of the operators that own a part of the verified chain, sorted, by the list as it is now;
+/// - `peer`: the address that was compared; `port`: the port that was stated; `notes`: the words of what decided nothing;
+///   `alarm`: whether vouchers came that do not belong there;
+/// - `failover`: what came of the server's alternate: `used`, `code`, and `sentence`, why the server's own certificate or,
+///   if it was not used, the alternate fails;
+/// - `bundles`: the bundles that the server sent, in base64; its alternate's, if that was used;
+/// - `report`: the mismatch report that is due (docs/spec.md, section 10), whatever the keys `reports` and `state` say.
+///
+/// `peer`, `port`, `bundles` and `report` are kept only of handshakes after mecai_openssl_find_in.
+///
+/// Written to `text`, which has room for `size` octets, with a NUL at its end; what does not fit is cut off. Gives how many
+/// octets there are without the NUL, whatever the room; 0 only if MECAI has a defect. To be asked by the thread that uses
+/// the connection.
+///
+/// # Safety
+/// `ssl` is NULL, or a connection of some OpenSSL of the process. `text` is NULL, or `size` octets may be written there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_openssl_verdict_json(ssl: *mut SSL, text: *mut c_char, size: usize) -> usize {
+    guard(0, || {
+        // SAFETY: as the caller says.
+        unsafe {
+            write(text, size, "");
+            let json = account::of_connection(ssl);
+            write(text, size, &json);
+            json.len()
+        }
+    })
 }
 
 /// The word of a code, such as "no_voucher": "not_judged" for 0, "unknown" for what is no code. Never NULL; a static string
@@ -314,12 +353,13 @@ fn number(outcome: Result<(), Refusal>) -> u32 {
 /// The word of a code, with a NUL at its end.
 fn word(number: u32) -> &'static CStr {
     static WORDS: OnceBox<Vec<CString>> = OnceBox::new();
-    if number == 0 {
-        return c"not_judged";
-    }
     let all = || Box::new(Code::ALL.iter().map(|code| CString::new(code.as_str()).unwrap_or_default()).collect());
     let words = WORDS.get_or_init(all);
-    Code::ALL.iter().zip(words).find(|(code, _)| code.number() == number).map_or(c"unknown", |(_, word)| word)
+    match told::word(number) {
+        Some(word) => words.iter().find(|other| other.to_bytes() == word.as_bytes()).map_or(c"unknown", |word| word),
+        None if number == 0 => c"not_judged",
+        None => c"unknown",
+    }
 }
 
 const UNKNOWN_RESULT: &CStr = c"this number is no result of MECAI";

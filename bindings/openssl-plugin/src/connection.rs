@@ -6,9 +6,11 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::{mem, ptr};
 
+use mecai::extension::{read_alternate, read_bundles};
 use mecai::policy::Mode;
+use mecai::report::Report;
 use mecai::time::UnixTime;
-use mecai::verdict::Verdict;
+use mecai::verdict::{Failover, Verdict};
 
 use crate::guard::guard;
 use crate::live::Place;
@@ -81,6 +83,47 @@ pub(crate) struct Judged {
     /// The name that was meant; empty if there was none.
     pub(crate) name: String,
     pub(crate) at: UnixTime,
+    /// What else there was, where connections are found.
+    pub(crate) evidence: Option<Box<Evidence>>,
+}
+
+/// What a handshake showed, for whoever asks for all of it afterwards.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    /// The address that was compared.
+    pub(crate) peer: Option<IpAddr>,
+    /// The port that was stated.
+    pub(crate) port: Option<NonZeroU16>,
+    /// The answer that was judged last, if it can be read: about the alternate, if that was accepted.
+    pub(crate) answer: Option<Vec<u8>>,
+    /// The report that is due.
+    pub(crate) report: Option<Report>,
+}
+
+impl Judged {
+    /// Whether the server's alternate was accepted.
+    pub(crate) fn uses_alternate(&self) -> bool {
+        matches!(self.verdict.failover(), Some(Failover::Used(_)))
+    }
+
+    /// Keeps what the server sent, where evidence is kept.
+    pub(crate) fn keep_answer(&mut self, received: Received) {
+        let uses_alternate = self.uses_alternate();
+        if let Some(evidence) = &mut self.evidence {
+            let vouchers = || received.vouchers.filter(|answer| read_bundles(answer).is_ok());
+            evidence.answer = if uses_alternate { received.alternate } else { vouchers() };
+        }
+    }
+
+    /// The bundles that the server sent, those of its alternate if that was accepted; none if they were not kept.
+    pub(crate) fn bundles(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        let answer = self.evidence.as_ref()?.answer.as_deref()?;
+        if self.uses_alternate() {
+            read_alternate(answer).ok().map(|alternate| alternate.bundles)
+        } else {
+            read_bundles(answer).ok()
+        }
+    }
 }
 
 /// What a connection keeps.

@@ -12,7 +12,7 @@ use mecai::failover::{self, Offered};
 use mecai::host::Reference;
 use mecai::pick::{Pick, PickSecret};
 use mecai::policy::{AddressRule, Mode, Policy};
-use mecai::report::Event;
+use mecai::report::{Event, Report};
 use mecai::time::UnixTime;
 use mecai::verdict::{AlternateCause, Outcome, Verdict};
 use mecai::verify::{self, Client, Handshake, OwnVerification};
@@ -195,28 +195,48 @@ impl Judge {
     }
 
     /// Keeps what outlives the handshake: the promise of a site, the evidence of an alarm. `served` gives the chain as
-    /// the server sent it.
-    pub(crate) fn keep(&self, log: &Log, shown: &Shown<'_>, verdict: &Verdict, served: impl FnOnce() -> Certificates) {
+    /// the server sent it. Gives the report that is due, if somebody `asks` for it.
+    pub(crate) fn keep(
+        &self,
+        log: &Log,
+        shown: &Shown<'_>,
+        verdict: &Verdict,
+        asks: bool,
+        served: impl FnOnce() -> Certificates,
+    ) -> Option<Report> {
         if let Some(stay) = verdict.admission().and_then(|admission| admission.stay)
             && shown.mode == Mode::Opportunistic
         {
             self.memory.remember(&shown.meant.title(), stay, shown.now, log);
         }
-        if let Some(code) = verdict.report().filter(|_| self.reports) {
-            let served = served();
-            let chain: Vec<&[u8]> = served.iter().collect();
-            let event = Event {
-                answer: shown.answer,
-                chain: &chain,
-                code,
-                host: &shown.meant.title(),
-                at: shown.now,
-                peer: shown.peer,
-                port: shown.port,
-                region: self.policy().region.as_deref(),
-            };
-            self.memory.spool(&event, log);
+        let code = verdict.report().filter(|_| self.reports || asks)?;
+        let served = served();
+        let chain: Vec<&[u8]> = served.iter().collect();
+        let report = Report::new(&Event {
+            answer: shown.answer,
+            chain: &chain,
+            code,
+            host: &shown.meant.title(),
+            at: shown.now,
+            peer: shown.peer,
+            port: shown.port,
+            region: self.policy().region.as_deref(),
+        });
+        if self.reports {
+            self.memory.spool(&report, log);
         }
+        asks.then_some(report)
+    }
+
+    /// The ids of the operators that own a part of a chain, by the list as it is now; none without a list.
+    pub(crate) fn owners(&self, log: &Log, chain: &Chain) -> Option<Vec<String>> {
+        let current = self.files(log).list.current(log);
+        let list = current.list.as_ref().ok()?;
+        let owners = list.known_owners(chain);
+        let operators = list.operators().iter().enumerate().filter(|(place, _)| owners.contains(*place));
+        let mut ids: Vec<String> = operators.map(|(_, operator)| operator.id.clone()).collect();
+        ids.sort_unstable();
+        Some(ids)
     }
 
     /// The refusal of an answer that breaks its syntax, where whatever else the handshake shows could not save it.

@@ -11,6 +11,7 @@
 pub mod abi;
 pub mod api;
 
+mod account;
 mod answers;
 mod attach;
 mod certificates;

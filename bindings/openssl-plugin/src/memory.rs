@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mecai::pick::{PickSecret, machine_id};
-use mecai::report::{Event, Report};
+use mecai::report::Report;
 use mecai::state::{Memory as Promised, Spooled, State, StateError};
 use mecai::time::UnixTime;
 use mecai::verdict::Stay;
@@ -75,9 +75,9 @@ impl Memory {
     }
 
     /// Keeps the evidence of an event until somebody submits it.
-    pub(crate) fn spool(&self, event: &Event<'_>, log: &Log) {
+    pub(crate) fn spool(&self, report: &Report, log: &Log) {
         let Some(state) = &self.state else { return };
-        match state.spool(&Report::new(event)) {
+        match state.spool(report) {
             Ok(Spooled::Written | Spooled::Known) => {}
             Ok(Spooled::Full) => {
                 let directory = state.path().display();

@@ -1,64 +1,93 @@
 //! What a program is told of one of its connections, when it asks.
 
-use mecai::verdict::Outcome;
+use mecai::verdict::{Code, Outcome};
 
-use crate::connection::{self, State};
+use crate::connection::{self, Judged, State};
+use crate::context::Placed;
+use crate::installation::Installation;
 use crate::library::Library;
 use crate::openssl::SSL;
-use crate::session::{self, Reason};
+use crate::session::{self, Mark, Reason};
 use crate::{context, event};
 
 /// What became of a connection's last handshake.
+pub(crate) enum Became<'a> {
+    /// It was not judged, for this reason.
+    NotJudged(&'static str),
+    /// It was judged.
+    Judged(&'static Installation, &'a Judged),
+    /// The session of one that was judged was resumed.
+    Resumed(&'static Installation, Mark),
+}
+
+/// The same in short.
 pub(crate) struct Told {
     /// None if it was not judged.
     pub(crate) outcome: Option<Outcome>,
     /// The number of the verdict's code; 0 if it was not judged.
     pub(crate) code: u32,
+    pub(crate) sentence: String,
 }
 
-/// What became of the connection's last handshake, and a sentence.
+/// What became of the connection's last handshake.
 ///
 /// # Safety
 /// `ssl` is NULL, or a connection of some OpenSSL of the process; nobody else uses it meanwhile.
-pub(crate) unsafe fn of_connection(ssl: *const SSL) -> (Told, String) {
-    let not_judged = |why: &str| (Told { outcome: None, code: 0 }, format!("not judged: {why}"));
+pub(crate) unsafe fn of_connection<'a>(ssl: *const SSL) -> Became<'a> {
     if ssl.is_null() {
-        return not_judged("there is no connection");
+        return Became::NotJudged("there is no connection");
     }
     // SAFETY: as the caller says.
     unsafe {
         let Some((library, functions)) = Library::of_connection(ssl) else {
-            return not_judged("the module is not installed in this program's OpenSSL");
+            return Became::NotJudged("the module is not installed in this program's OpenSSL");
         };
         // What the connection had from an earlier context says nothing of it in another.
-        if context::placed_for(library, functions, ssl).is_none() {
-            return not_judged("the context of this connection has no MECAI");
-        }
+        let Some(Placed { installation, .. }) = context::placed_for(library, functions, ssl) else {
+            return Became::NotJudged("the context of this connection has no MECAI");
+        };
         let state = connection::state(functions, ssl, library.connection_index());
         if let Some(State::Verified(Some(judged))) = state {
-            let sentence = event::sentence(&judged.name, &judged.verdict, judged.at);
-            return (Told::new(judged.verdict.outcome(), judged.verdict.code().number()), sentence);
+            return Became::Judged(installation, judged);
         }
         if functions.SSL_session_reused(ssl) != 1 {
-            return not_judged("no handshake asked for vouchers and was verified");
+            return Became::NotJudged("no handshake asked for vouchers and was verified");
         }
         let is_ours = matches!(state, Some(State::Asked(received)) if received.offers_session);
-        let Some(mark) = session::of_connection(functions, ssl).filter(|_| is_ours) else {
-            return not_judged("the session was resumed without a mark of the module, or in mode off");
-        };
-        let (outcome, sentence) = match mark.reason {
-            Reason::Accepted => (Outcome::Accepted, "accepted: the session was resumed, and its vouchers are in force"),
-            Reason::Exempt => (Outcome::Exempt, "exempt: the session of an exempt handshake was resumed"),
-            Reason::Unvouched => {
-                (Outcome::Unvouched, "unvouched: the session of a handshake that was let through was resumed")
-            }
-        };
-        (Told::new(outcome, mark.code), sentence.to_owned())
+        match session::of_connection(functions, ssl).filter(|_| is_ours) {
+            Some(mark) => Became::Resumed(installation, mark),
+            None => Became::NotJudged("the session was resumed without a mark of the module, or in mode off"),
+        }
     }
 }
 
-impl Told {
-    fn new(outcome: Outcome, code: u32) -> Self {
-        Self { outcome: Some(outcome), code }
+impl Became<'_> {
+    /// The same in short.
+    pub(crate) fn told(&self) -> Told {
+        match self {
+            Self::NotJudged(why) => Told { outcome: None, code: 0, sentence: format!("not judged: {why}") },
+            Self::Judged(_, judged) => Told {
+                outcome: Some(judged.verdict.outcome()),
+                code: judged.verdict.code().number(),
+                sentence: event::sentence(&judged.name, &judged.verdict, judged.at),
+            },
+            Self::Resumed(_, mark) => {
+                let (outcome, sentence) = match mark.reason {
+                    Reason::Accepted => {
+                        (Outcome::Accepted, "accepted: the session was resumed, and its vouchers are in force")
+                    }
+                    Reason::Exempt => (Outcome::Exempt, "exempt: the session of an exempt handshake was resumed"),
+                    Reason::Unvouched => {
+                        (Outcome::Unvouched, "unvouched: the session of a handshake that was let through was resumed")
+                    }
+                };
+                Told { outcome: Some(outcome), code: mark.code, sentence: sentence.to_owned() }
+            }
+        }
     }
+}
+
+/// The word of a code; none if this number is none.
+pub(crate) fn word(number: u32) -> Option<&'static str> {
+    Code::ALL.iter().find(|code| code.number() == number).map(|code| code.as_str())
 }

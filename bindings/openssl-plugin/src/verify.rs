@@ -13,7 +13,7 @@ use mecai::verify::OwnVerification;
 
 use crate::certificates::Certificates;
 use crate::clock::now;
-use crate::connection::{self, Judged, Peer, Received, State, Wishes};
+use crate::connection::{self, Evidence, Judged, Peer, Received, State, Wishes};
 use crate::failover::{self, Validated};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
@@ -50,7 +50,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             let error = crypto.X509_STORE_CTX_get_error(store);
             // Many programs' callbacks return 1 and leave the error: they decide afterwards, by the error.
             let is_trusted = own > 0 && error == X509_V_OK;
-            let judged = match &installation.client {
+            let mut judged = match &installation.client {
                 Client::Off => return own,
                 Client::On(judge) => {
                     let Some(mode) = judge.mode(wishes.mode) else { return own };
@@ -79,12 +79,17 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
                 Client::Broken(problem) => {
                     crypto.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
                     let meant = references::of_verification(crypto, functions, ssl, store);
-                    let judged =
-                        Judged { verdict: Verdict::configuration(problem.clone()), name: meant.title(), at: now() };
+                    let judged = Judged {
+                        verdict: Verdict::configuration(problem.clone()),
+                        name: meant.title(),
+                        at: now(),
+                        evidence: evidence(installation, wishes),
+                    };
                     event::verdict(&installation.log, &judged.name, &judged.verdict, judged.at);
                     judged
                 }
             };
+            judged.keep_answer(received);
             note_judged(installation, functions, ssl);
             let is_refused = judged.verdict.outcome() == Outcome::Refused;
             if is_refused {
@@ -117,14 +122,26 @@ pub(crate) unsafe fn refuse_broken(
         if functions.SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE {
             return None;
         }
-        let mode = judge.mode(connection::wishes(functions, ssl, installation.library.connection_index()).mode)?;
+        let wishes = connection::wishes(functions, ssl, installation.library.connection_index());
+        let mode = judge.mode(wishes.mode)?;
         let meant = references::of_connection(installation.crypto(), functions, ssl);
-        let refused = Judged { verdict: judge.refuse_broken(mode, &meant, error)?, name: meant.title(), at: now() };
+        let refused = Judged {
+            verdict: judge.refuse_broken(mode, &meant, error)?,
+            name: meant.title(),
+            at: now(),
+            evidence: evidence(installation, wishes),
+        };
         event::verdict(&installation.log, &refused.name, &refused.verdict, refused.at);
         note_judged(installation, functions, ssl);
         installation.library.raise(&refused.verdict);
         Some(refused)
     }
+}
+
+/// What is kept of a handshake where connections are found: so far, the port.
+fn evidence(installation: &Installation, wishes: Wishes) -> Option<Box<Evidence>> {
+    let evidence = || Box::new(Evidence { port: wishes.port, ..Evidence::default() });
+    installation.library.finds().then(evidence)
 }
 
 /// Notes that a handshake was judged, for the process and for the connection's context.
@@ -302,15 +319,22 @@ impl Verification<'_> {
         let shown = &Shown { meant: anew.as_ref().unwrap_or(shown.meant), ..*shown };
         let name = shown.meant.title();
         event::verdict(&installation.log, &name, &verdict, shown.now);
+        let mut evidence = evidence(installation, self.wishes);
         // SAFETY: as the caller says.
         unsafe {
             // A program that does not verify decides for itself afterwards: what it meets is worth no report.
-            if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
-                judge.keep(&installation.log, shown, &verdict, || served.unwrap_or_else(|| self.served()));
+            let report = if functions.SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE {
+                let served = || served.unwrap_or_else(|| self.served());
+                judge.keep(&installation.log, shown, &verdict, evidence.is_some(), served)
+            } else {
+                None
+            };
+            if let Some(evidence) = &mut evidence {
+                (evidence.peer, evidence.report) = (shown.peer, report);
             }
             session::mark(installation, judge, functions, ssl, self.mode, &verdict);
         }
-        Judged { verdict, name, at: shown.now }
+        Judged { verdict, name, at: shown.now, evidence }
     }
 
     /// Tells that the program goes on in spite of an error, with a chain that it has not accepted.

@@ -31,6 +31,7 @@ fn exports_the_entries_and_nothing_else() {
         "mecai_openssl_status",
         "mecai_openssl_verdict",
         "mecai_openssl_verdict_code",
+        "mecai_openssl_verdict_json",
         "mecai_openssl_version",
     ];
     assert_eq!(names, entries.into());

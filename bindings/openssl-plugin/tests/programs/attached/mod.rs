@@ -4,6 +4,8 @@ mod calls;
 mod connections;
 mod contexts;
 mod crowd;
+mod found;
+mod json;
 mod linked;
 mod settings;
 

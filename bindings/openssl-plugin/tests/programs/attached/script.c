@@ -11,6 +11,8 @@
      dup                   the next connection is a copy made by SSL_dup
      again                 asks for a mode after a handshake
      serverinfo FILE       gives the server's context answers of its own
+     find                  has connections found by their data
+     json                  tells all that is known of each handshake from now on
      asks                  has the server tell what extensions the ClientHellos have
      status                of both contexts and of the process */
 #include "attached.h"
@@ -20,7 +22,7 @@ static struct files files;
 static struct contexts contexts;
 static SSL_CTX *other;
 static SSL_SESSION *session;
-static int version = TLS1_3_VERSION;
+static int version = TLS1_3_VERSION, tells_json, finds;
 static const char *name = HOST;
 
 /* What the next connection is told. */
@@ -88,6 +90,7 @@ static size_t attach(const char *who, SSL_CTX *context, char **settings) {
 }
 
 static void prepare(SSL *ssl) {
+    SSL_set_app_data(ssl, &next);
     SSL_set1_host(ssl, HOST);
     SSL_set_tlsext_host_name(ssl, name);
     SSL_set_max_proto_version(ssl, version);
@@ -102,11 +105,26 @@ static void prepare(SSL *ssl) {
     }
 }
 
+/* Asks for the length first, and once with too little room. */
+static void tell_json(SSL *ssl) {
+    size_t length = mecai_openssl_verdict_json(ssl, NULL, 0);
+    char *text = malloc(length + 1), few[9] = "xxxxxxxx";
+    if (mecai_openssl_verdict_json(ssl, text, length + 1) != length || strlen(text) != length) fail("no such length");
+    if (mecai_openssl_verdict_json(ssl, few, sizeof few) != length || strlen(few) != 8 || strncmp(few, text, 8) != 0)
+        fail("what does not fit");
+    printf("json %s\n", text);
+    free(text);
+}
+
 static void tell(int done, SSL *ssl) {
+    if (finds && mecai_openssl_context_status(mecai_openssl_find_context(ssl), NULL, 0) % 6 != 0 &&
+        mecai_openssl_find_by_data(&next) != ssl)
+        fail("not found");
     char sentence[1024];
     uint32_t verdict = mecai_openssl_verdict(ssl, sentence, sizeof sentence), code = mecai_openssl_verdict_code(ssl);
     printf("%s%s 0x%x %u %s: %s\n", done ? "connected" : "failed", SSL_session_reused(ssl) ? " again" : "", verdict,
            code, mecai_openssl_code_str(code), sentence);
+    if (tells_json) tell_json(ssl);
     memset(&next, 0, sizeof next);
 }
 
@@ -190,6 +208,8 @@ int main(int argc, char **argv) {
         else if (strcmp(*at, "again") == 0) shake(1);
         else if (strcmp(*at, "connect") == 0) connect_to(*++at);
         else if (strcmp(*at, "asks") == 0) SSL_CTX_set_client_hello_cb(contexts.server, tell_hello, NULL);
+        else if (strcmp(*at, "find") == 0) finds = mecai_openssl_find_in(NULL, NULL, 0) == 0;
+        else if (strcmp(*at, "json") == 0) tells_json = 1;
         else if (strcmp(*at, "status") == 0) status();
         else if (strcmp(*at, "serverinfo") == 0) {
             if (SSL_CTX_use_serverinfo_file(contexts.server, *++at) != 1) fail("no serverinfo");

@@ -1,0 +1,106 @@
+//! All that is known of a connection's last handshake, as JSON.
+
+use data_encoding::BASE64;
+use mecai::chain::Chain;
+use mecai::report::Report;
+use mecai::verdict::{Failover, Note, Outcome, Verdict};
+use serde_json::{Value, json};
+
+use crate::certificates::Certificates;
+use crate::connection::Judged;
+use crate::installation::{Client, Installation};
+use crate::openssl::SSL;
+use crate::references;
+use crate::session::{Mark, Reason};
+use crate::told::{self, Became};
+
+/// The account of a connection's last handshake, whose members `mecai_openssl_verdict_json` tells.
+///
+/// # Safety
+/// `ssl` is NULL, or a connection of some OpenSSL of the process; nobody else uses it meanwhile.
+pub(crate) unsafe fn of_connection(ssl: *mut SSL) -> String {
+    // SAFETY: as the caller says.
+    unsafe {
+        let became = told::of_connection(ssl);
+        let (judged, mark) = match &became {
+            Became::NotJudged(_) => (None, None),
+            Became::Judged(_, judged) => (Some(*judged), None),
+            Became::Resumed(_, mark) => (None, Some(mark)),
+        };
+        let (name, chain) = match &became {
+            Became::NotJudged(_) => (None, None),
+            Became::Judged(installation, judged) => (Some(judged.name.clone()), owners(installation, ssl)),
+            Became::Resumed(installation, _) => (name(installation, ssl), None),
+        };
+        let told = became.told();
+        let (verdict, evidence) =
+            (judged.map(|judged| &judged.verdict), judged.and_then(|judged| judged.evidence.as_ref()));
+        let admission = verdict.and_then(Verdict::admission);
+        json!({
+            "outcome": told.outcome.map_or("not_judged", Outcome::as_str),
+            "code": if told.code == 0 { "not_judged" } else { told::word(told.code).unwrap_or("unknown") },
+            "number": told.code,
+            "sentence": told.sentence,
+            "name": name.filter(|name| !name.is_empty()),
+            "at": judged.map(|judged| judged.at.0),
+            "resumed": mark.is_some(),
+            "operators": admission.map(|admission| admission.operators),
+            "required": admission.map(|admission| admission.required),
+            "sent": admission.map(|admission| admission.sent),
+            "newest": admission.map(|admission| admission.newest.0),
+            "until": admission.map(|admission| admission.until.0).or(mark.and_then(end)),
+            "stay_days": admission.and_then(|admission| admission.stay).map(|stay| stay.days),
+            "chain": chain,
+            "peer": evidence.and_then(|evidence| evidence.peer).map(|peer| peer.to_string()),
+            "port": evidence.and_then(|evidence| evidence.port),
+            "notes": verdict.map_or_else(Vec::new, |verdict| verdict.notes().iter().map(Note::as_str).collect()),
+            "alarm": verdict.is_some_and(Verdict::alarm),
+            "failover": verdict.and_then(Verdict::failover).map(failover),
+            "bundles": judged.and_then(bundles),
+            "report": evidence.and_then(|evidence| evidence.report.as_ref()).and_then(report),
+        })
+        .to_string()
+    }
+}
+
+/// The last second at which a session may be resumed for its vouchers.
+fn end(mark: &Mark) -> Option<u64> {
+    (mark.reason == Reason::Accepted).then_some(mark.until.0)
+}
+
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+unsafe fn name(installation: &Installation, ssl: *mut SSL) -> Option<String> {
+    // SAFETY: as the caller says.
+    Some(unsafe { references::of_connection(installation.crypto(), installation.ssl()?, ssl) }.title())
+}
+
+/// Who owns a part of the chain that was verified; none if that is not known.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL of `installation`.
+unsafe fn owners(installation: &Installation, ssl: *mut SSL) -> Option<Vec<String>> {
+    let Client::On(judge) = &installation.client else { return None };
+    // SAFETY: as the caller says; the chain stays for the connection.
+    let verified = unsafe {
+        let chain = installation.ssl()?.SSL_get0_verified_chain(ssl);
+        Certificates::of(installation.crypto(), chain)?
+    };
+    judge.owners(&installation.log, &Chain::from_der(verified.iter()).ok()?)
+}
+
+fn failover(failover: &Failover) -> Value {
+    let (used, code, sentence) = match failover {
+        Failover::Used(cause) => (true, cause.code(), cause.to_string()),
+        Failover::Failed(cause) => (false, cause.code(), cause.to_string()),
+    };
+    json!({ "used": used, "code": code.as_str(), "sentence": sentence })
+}
+
+fn bundles(judged: &Judged) -> Option<Vec<String>> {
+    judged.bundles().map(|bundles| bundles.map(|bundle| BASE64.encode(bundle)).collect())
+}
+
+fn report(report: &Report) -> Option<Value> {
+    serde_json::from_slice(&report.to_json()).ok()
+}
