@@ -41,6 +41,26 @@
 #define MECAI_EXTENSION_CANDIDATES 65360
 
 /**
+ * An authority's algorithm is not known to this library: it can endorse nothing.
+ */
+#define MECAI_ALGORITHM_UNKNOWN 0
+
+/**
+ * ECDSA on P-256 with SHA-256.
+ */
+#define MECAI_ALGORITHM_P256 1
+
+/**
+ * ECDSA on P-384 with SHA-384.
+ */
+#define MECAI_ALGORITHM_P384 2
+
+/**
+ * Ed25519.
+ */
+#define MECAI_ALGORITHM_ED25519 3
+
+/**
  * The authority's revocation check rests on an OCSP response.
  */
 #define MECAI_EVIDENCE_OCSP 1
@@ -838,6 +858,45 @@ mecai_result mecai_answer_write_candidates(const mecai_bytes *authorities,
                                            mecai_error **error);
 
 /**
+ * The CA keys of the operator with an index: the SHA-256 of the SubjectPublicKeyInfo of each, 32 octets, one behind the
+ * other. They stay until the list is freed.
+ */
+mecai_result mecai_authority_list_ca_keys(const mecai_authority_list *list,
+                                          size_t operator_index,
+                                          mecai_bytes *ca_keys,
+                                          mecai_error **error);
+
+/**
+ * The public key of an authority, by the indices of its operator and its own: the DER of its SubjectPublicKeyInfo,
+ * which stays until the list is freed, and how it signs, MECAI_ALGORITHM_… Each place may be NULL.
+ */
+mecai_result mecai_authority_list_public_key(const mecai_authority_list *list,
+                                             size_t operator_index,
+                                             size_t index,
+                                             mecai_bytes *public_key,
+                                             uint32_t *algorithm,
+                                             mecai_error **error);
+
+/**
+ * How many regions an authority looks from, by the indices of its operator and its own.
+ */
+mecai_result mecai_authority_list_region_count(const mecai_authority_list *list,
+                                               size_t operator_index,
+                                               size_t index,
+                                               size_t *count,
+                                               mecai_error **error);
+
+/**
+ * The region with an index of those that an authority looks from: text, which stays until the list is freed.
+ */
+mecai_result mecai_authority_list_region(const mecai_authority_list *list,
+                                         size_t operator_index,
+                                         size_t authority_index,
+                                         size_t index,
+                                         mecai_bytes *region,
+                                         mecai_error **error);
+
+/**
  * Reads an authority list: `json` and the text of its signatures, the file NAME.minisig. `keys` says which minisign keys
  * must have signed it: "KEY", or "M of KEY, KEY, …". A list whose sequence is below `highest` is refused: keep the
  * highest sequence that was used, and give 0 if there is none.
@@ -1000,6 +1059,15 @@ mecai_result mecai_bundle_endorsement(const mecai_bundle *bundle,
                                       uint32_t *evidence,
                                       uint32_t *age,
                                       mecai_error **error);
+
+/**
+ * The signature of the endorsement with an index, as it was sent; nobody has verified it. It stays until the bundle is
+ * freed.
+ */
+mecai_result mecai_bundle_signature(const mecai_bundle *bundle,
+                                    size_t index,
+                                    mecai_bytes *signature,
+                                    mecai_error **error);
 
 /**
  * The DER of a bundle, which stays until it is freed.
@@ -1630,6 +1698,12 @@ mecai_result mecai_verdict_failover(const mecai_verdict *verdict,
                                     uint32_t *failover,
                                     uint32_t *code,
                                     mecai_error **error);
+
+/**
+ * The sentence of the code that mecai_verdict_failover gives, with the values compared; it stays until the verdict is
+ * freed. MECAI_ERR_NONE if the alternate was not looked at.
+ */
+mecai_result mecai_verdict_failover_sentence(const mecai_verdict *verdict, mecai_bytes *sentence, mecai_error **error);
 
 /**
  * Frees a verdict; NULL is fine.

@@ -26,6 +26,7 @@ pub enum Algorithm {
 /// An authority's public key.
 #[derive(Clone, Debug)]
 pub struct PublicKey {
+    spki: Vec<u8>,
     spki_hash: Sha256,
     id: AuthorityId,
     /// The algorithm and the key's octets as the provider wants them; none if the algorithm is not known here.
@@ -48,12 +49,18 @@ impl PublicKey {
         let mut id = [0; 8];
         id.copy_from_slice(&spki_hash[..8]);
         let usable = Algorithm::of(&spki).map(|algorithm| (algorithm, spki.subject_public_key.data.to_vec()));
-        Ok(Self { spki_hash, id, usable })
+        Ok(Self { spki: der.to_vec(), spki_hash, id, usable })
     }
 
     /// Reads the base64 of a DER SubjectPublicKeyInfo, as in an authority list.
     pub fn from_base64(text: &str) -> Result<Self, NotAKey> {
         Self::from_spki(&BASE64.decode(text.as_bytes()).map_err(|_| NotAKey)?)
+    }
+
+    /// The DER of the SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo.
@@ -87,7 +94,6 @@ impl PublicKey {
 pub struct SigningKey {
     pair: Pair,
     public_key: PublicKey,
-    spki: Vec<u8>,
 }
 
 enum Pair {
@@ -123,7 +129,7 @@ impl SigningKey {
         };
         let public_key =
             PublicKey::from_spki(&spki).map_err(|NotAKey| KeyFailure("the public key could not be derived"))?;
-        Ok(Self { pair, public_key, spki })
+        Ok(Self { pair, public_key })
     }
 
     /// The key that verifies what this one signs.
@@ -135,7 +141,7 @@ impl SigningKey {
     /// The base64 of the DER SubjectPublicKeyInfo, as in an authority list.
     #[must_use]
     pub fn public_key_base64(&self) -> String {
-        BASE64.encode(&self.spki)
+        BASE64.encode(self.public_key.spki())
     }
 
     /// The signature in its one right encoding; none when the system's random numbers fail.

@@ -44,6 +44,7 @@ fn docs_c_says_what_mecai_h_says() {
         ("ERR_", "result"),
         ("ABI_VERSION", "library"),
         ("EVIDENCE_", "bundle"),
+        ("ALGORITHM_", "authority_list"),
         ("OWN_", "handshake"),
         ("REFERENCES_MAX", "handshake"),
         ("MODE_", "policy"),

@@ -20,11 +20,23 @@ pub(super) struct List {
 }
 
 /// What the core keeps without a NUL behind it.
-struct OperatorTexts {
+pub(super) struct OperatorTexts {
     id: Text,
     name: Text,
     country: Text,
-    urls: Vec<Text>,
+    authorities: Vec<AuthorityTexts>,
+}
+
+struct AuthorityTexts {
+    url: Text,
+    regions: Vec<Text>,
+}
+
+/// One authority, as C sees it.
+pub(super) struct Listed<'a> {
+    pub(super) authority: &'a Authority,
+    pub(super) url: &'a Text,
+    pub(super) regions: &'a [Text],
 }
 
 impl Noun for List {
@@ -34,25 +46,34 @@ impl Noun for List {
 
 impl List {
     fn new(list: AuthorityList) -> Self {
+        let authority = |authority: &Authority| AuthorityTexts {
+            url: Text::new(&authority.url),
+            regions: authority.regions.iter().map(Text::new).collect(),
+        };
         let texts = |operator: &Operator| OperatorTexts {
             id: Text::new(&operator.id),
             name: Text::new(&operator.name),
             country: Text::new(&operator.country),
-            urls: operator.authorities.iter().map(|authority| Text::new(&authority.url)).collect(),
+            authorities: operator.authorities.iter().map(authority).collect(),
         };
         Self { texts: list.operators().iter().map(texts).collect(), list }
     }
 
-    fn operator(&self, index: usize) -> Result<(&Operator, &OperatorTexts), Failure> {
+    /// An operator by its index, and its texts.
+    pub(super) fn operator(&self, index: usize) -> Result<(&Operator, &OperatorTexts), Failure> {
         let found = self.list.operators().get(index).zip(self.texts.get(index));
         found.ok_or_else(|| beyond("operators", index, self.texts.len()))
     }
 
-    /// An authority of an operator, by their indices, and its URL.
-    pub(super) fn authority(&self, operator: usize, index: usize) -> Result<(&Authority, &Text), Failure> {
+    /// An authority of an operator, by their indices.
+    pub(super) fn authority(&self, operator: usize, index: usize) -> Result<Listed<'_>, Failure> {
         let (operator, texts) = self.operator(operator)?;
-        let found = operator.authorities.get(index).zip(texts.urls.get(index));
-        found.ok_or_else(|| beyond("authorities of this operator", index, texts.urls.len()))
+        let (authority, texts) = operator
+            .authorities
+            .get(index)
+            .zip(texts.authorities.get(index))
+            .ok_or_else(|| beyond("authorities of this operator", index, texts.authorities.len()))?;
+        Ok(Listed { authority, url: &texts.url, regions: &texts.regions })
     }
 }
 
@@ -190,7 +211,7 @@ pub unsafe extern "C" fn mecai_authority_list_authority(
             let (mut id, mut url) = (Out::optional(id), Out::optional(url));
             let (mut valid_from, mut valid_until) = (Out::optional(valid_from), Out::optional(valid_until));
             let list: Arc<List> = handle::get(list)?;
-            let (authority, text) = list.authority(operator_index, index)?;
+            let Listed { authority, url: text, .. } = list.authority(operator_index, index)?;
             id.set(mecai_bytes::of(authority.public_key.id()));
             url.set(text.view());
             valid_from.set(authority.valid_from.0);

@@ -42,6 +42,7 @@ struct Endorsed {
     seen: u32,
     evidence: u32,
     age: u32,
+    signature: Vec<u8>,
 }
 
 impl Noun for Read {
@@ -50,6 +51,10 @@ impl Noun for Read {
 }
 
 impl Read {
+    fn endorsement(&self, index: usize) -> Result<&Endorsed, Failure> {
+        self.endorsements.get(index).ok_or_else(|| beyond("endorsements", index, self.endorsements.len()))
+    }
+
     pub(super) fn new(der: &[u8]) -> Result<Self, Failure> {
         let bundle = Bundle::from_der(der)?;
         let statement = bundle.statement();
@@ -65,7 +70,8 @@ impl Read {
                 Evidence::ShortLived => (MECAI_EVIDENCE_SHORT_LIVED, 0),
             };
             let seen = (0..16).filter(|index| seen.contains(*index)).map(|index| 1 << index).sum();
-            Endorsed { authority: *endorsement.authority(), seen, evidence, age }
+            let signature = endorsement.signature().to_vec();
+            Endorsed { authority: *endorsement.authority(), seen, evidence, age, signature }
         });
         Ok(Self {
             der: der.to_vec(),
@@ -223,12 +229,34 @@ pub unsafe extern "C" fn mecai_bundle_endorsement(
             let (mut authority, mut seen) = (Out::optional(authority), Out::optional(seen));
             let (mut evidence, mut age) = (Out::optional(evidence), Out::optional(age));
             let read: Arc<Read> = handle::get(bundle)?;
-            let count = read.endorsements.len();
-            let endorsed = read.endorsements.get(index).ok_or_else(|| beyond("endorsements", index, count))?;
+            let endorsed = read.endorsement(index)?;
             authority.set(mecai_bytes::of(&endorsed.authority));
             seen.set(endorsed.seen);
             evidence.set(endorsed.evidence);
             age.set(endorsed.age);
+            Ok(())
+        })
+    }
+}
+
+/// The signature of the endorsement with an index, as it was sent; nobody has verified it. It stays until the bundle is
+/// freed.
+///
+/// # Safety
+/// The places may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_bundle_signature(
+    bundle: *const mecai_bundle,
+    index: usize,
+    signature: *mut mecai_bytes,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            let mut signature = Out::new(signature, "the signature")?;
+            let read: Arc<Read> = handle::get(bundle)?;
+            signature.set(mecai_bytes::of(&read.endorsement(index)?.signature));
             Ok(())
         })
     }

@@ -10,6 +10,7 @@
 mod alternate;
 mod answer;
 mod answer_codec;
+mod authority_key;
 mod authority_list;
 mod backoff;
 mod bundle;
@@ -40,6 +41,7 @@ mod version;
 pub use alternate::*;
 pub use answer::*;
 pub use answer_codec::*;
+pub use authority_key::*;
 pub use authority_list::*;
 pub use backoff::*;
 pub use bundle::*;

@@ -91,6 +91,8 @@ pub(super) struct Judged {
     pub(super) judgement: Judgement,
     pub(super) verdict: Verdict,
     sentence: Text,
+    /// Of the cause that goes with the failover, where there was one.
+    failover: Option<Text>,
     texts: Vec<(u32, Text)>,
     octets: Vec<(u32, Vec<u8>)>,
     numbers: Vec<(u32, u64)>,
@@ -107,6 +109,10 @@ impl Judged {
         let mut judged = Self {
             judgement,
             sentence: Text::new(&verdict),
+            failover: verdict.failover().map(|failover| match failover {
+                Failover::Used(cause) => Text::new(cause),
+                Failover::Failed(cause) => Text::new(cause),
+            }),
             texts: name.map(|name| (MECAI_VALUE_NAME, Text::new(name))).into_iter().collect(),
             octets: Vec::new(),
             numbers: Vec::new(),
@@ -337,6 +343,29 @@ pub unsafe extern "C" fn mecai_verdict_failover(
             };
             failover.set(came);
             code.set(why);
+            Ok(())
+        })
+    }
+}
+
+/// The sentence of the code that mecai_verdict_failover gives, with the values compared; it stays until the verdict is
+/// freed. MECAI_ERR_NONE if the alternate was not looked at.
+///
+/// # Safety
+/// The places may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mecai_verdict_failover_sentence(
+    verdict: *const mecai_verdict,
+    sentence: *mut mecai_bytes,
+    error: *mut *mut mecai_error,
+) -> mecai_result {
+    // SAFETY: as the caller says.
+    unsafe {
+        guard(error, || {
+            let mut sentence = Out::new(sentence, "the sentence")?;
+            let judged: Arc<Judged> = handle::get(verdict)?;
+            let none = || Failure::new(MECAI_ERR_NONE, "this verdict tells of no alternate");
+            sentence.set(judged.failover.as_ref().map(Text::view).ok_or_else(none)?);
             Ok(())
         })
     }

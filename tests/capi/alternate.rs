@@ -63,6 +63,17 @@ fn told_of(outcome: u32, verdict: *const mecai_verdict) -> Value {
         MECAI_FAILOVER_USED => (json!(code), json!(word(failover_code))),
         _ => (json!(word(failover_code)), Value::Null),
     };
+    if failover == MECAI_FAILOVER_NONE {
+        let untold = unshown(|view, error| call!(mecai_verdict_failover_sentence(verdict, view, error)));
+        assert_eq!(untold, MECAI_ERR_NONE);
+    } else {
+        let mut sentences = [STALE; 2];
+        let [whole, part] = &mut sentences;
+        good(|error| call!(mecai_verdict_get(verdict, ptr::null_mut(), ptr::null_mut(), whole, error)));
+        good(|error| call!(mecai_verdict_failover_sentence(verdict, part, error)));
+        let [whole, part] = sentences.map(text);
+        assert!(whole.ends_with(&format!("{}: {part}", word(failover_code))), "{part}, of {whole}");
+    }
     let reported_as = if report == 0 { Value::Null } else { json!(word(report)) };
     json!({
         "outcome": outcome_word(outcome), "code": code,

@@ -19,6 +19,7 @@ mod alternate;
 mod answer;
 mod authorities;
 mod handshake;
+mod list;
 mod report;
 mod request;
 mod small;

@@ -111,6 +111,7 @@ static const mecai_bytes authorities[1] = {{octets_32, 8}};
 #define good_machine "0123456789abcdef0123456789abcdef"
 #define good_index 0
 #define good_operator_index 0
+#define good_authority_index 0
 #define good_which 1
 #define good_mode MECAI_MODE_REQUIRE
 #define good_rule MECAI_ADDRESSES_NOTE
