@@ -1,0 +1,73 @@
+"""What can go wrong, one class for each way to deal with it."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._verdict import Verdict
+
+
+class Error(Exception):
+    """The base of all errors of this package but `VoucherError`.
+
+    `code` is a word that never changes, such as "malformed"; the message is one sentence with the values compared.
+    """
+
+    code: str
+
+    def __init__(self, message: str, code: str = "error") -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class FormatError(Error, ValueError):
+    """Octets, a list or a report that cannot be read, or that break a rule of their structure."""
+
+
+class StoreError(Error, OSError):
+    """A file or directory of a store or of a state that cannot be used."""
+
+
+class SettingsError(Error, ValueError):
+    """A setting that is none of those allowed, or that is missing."""
+
+
+class NotVouched(Error):
+    """No authority has vouched, or too few."""
+
+
+class InternalError(Error, RuntimeError):
+    """The library has failed inside: a fault of this package, not of its caller."""
+
+
+class UnsupportedInterpreter(Error, RuntimeError):
+    """This interpreter's `ssl` cannot be made to ask for vouchers."""
+
+
+class VoucherError(ssl.SSLCertVerificationError):
+    """A handshake that was refused for lack of good vouchers. It is what `ssl` raises for any bad certificate, with the
+    `verdict` in it; `code` is the verdict's."""
+
+    verdict: Verdict
+    code: str
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(ssl.SSLErrorNumber.SSL_ERROR_SSL, str(verdict))
+        self.verdict = verdict
+        self.code = verdict.code
+        self.library = "MECAI"
+        self.reason = verdict.code.upper()
+        self.verify_code = APPLICATION_VERIFICATION
+        self.verify_message = verdict.explanation
+
+    def __reduce__(self) -> tuple[type[VoucherError], tuple[Verdict]]:
+        return type(self), (self.verdict,)
+
+
+# X509_V_ERR_APPLICATION_VERIFICATION: what OpenSSL has for the rules of a program of its own.
+APPLICATION_VERIFICATION = 50
