@@ -49,24 +49,40 @@ class UnsupportedInterpreter(Error, RuntimeError):
     """This interpreter's `ssl` cannot be made to ask for vouchers."""
 
 
+class AlreadyAttached(Error):
+    """A context that MECAI is attached to already, or a process where it is installed with other settings."""
+
+
 class VoucherError(ssl.SSLCertVerificationError):
-    """A handshake that was refused for lack of good vouchers. It is what `ssl` raises for any bad certificate, with the
-    `verdict` in it; `code` is the verdict's."""
+    """A handshake that was refused by its `verdict`. It is what `ssl` raises for any bad certificate, with all that this
+    has; `code` is the verdict's."""
 
     verdict: Verdict
     code: str
 
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(ssl.SSLErrorNumber.SSL_ERROR_SSL, str(verdict))
+    def __init__(
+        self, verdict: Verdict, number: int = ssl.SSLErrorNumber.SSL_ERROR_SSL, text: str | None = None
+    ) -> None:
+        super().__init__(number, str(verdict) if text is None else text)
         self.verdict = verdict
         self.code = verdict.code
-        self.library = "MECAI"
-        self.reason = verdict.code.upper()
+        self.library = "SSL"
+        self.reason = "CERTIFICATE_VERIFY_FAILED"
         self.verify_code = APPLICATION_VERIFICATION
-        self.verify_message = verdict.explanation
+        self.verify_message = "application verification failure"
 
-    def __reduce__(self) -> tuple[type[VoucherError], tuple[Verdict]]:
-        return type(self), (self.verdict,)
+    @classmethod
+    def of(cls, original: ssl.SSLError, verdict: Verdict) -> VoucherError:
+        """What to raise in the place of the interpreter's own error."""
+        error = cls(verdict, *original.args)
+        error.__dict__.update(vars(original))
+        return error
+
+    def __str__(self) -> str:
+        return f"MECAI {self.verdict.explanation}"
+
+    def __reduce__(self) -> tuple[type[VoucherError], tuple[object, ...], dict[str, object]]:
+        return type(self), (self.verdict, *self.args), vars(self)
 
 
 # X509_V_ERR_APPLICATION_VERIFICATION: what OpenSSL has for the rules of a program of its own.
