@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import ssl
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from . import _attach, _find, _install, _stdlib
 from ._errors import UnsupportedInterpreter
+from ._value import Value
 
 Working = Literal["not_installed", "installed", "working", "replaced", "broken", "unknown"]
 State = Literal["not_attached", "attached", "working", "replaced", "broken", "other_copy"]
 
 _WORKING: tuple[Working, ...] = ("not_installed", "installed", "working", "replaced", "broken", "unknown")
-_STATES: Mapping[int, State] = MappingProxyType(
-    {0: "not_attached", 1: "attached", 2: "working", 3: "replaced", 4: "broken", 6: "other_copy"}
-)
+_STATES: dict[int, State] = {
+    0: "not_attached",
+    1: "attached",
+    2: "working",
+    3: "replaced",
+    4: "broken",
+    6: "other_copy",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+@dataclass(frozen=True, slots=True, repr=False)
+class Status(Value):
     """MECAI in this process."""
 
     installed: bool
     """Whether `install` is in force."""
-    settings: Mapping[str, str] | None
-    """Its settings, as the library has them."""
+    settings: tuple[tuple[str, str], ...] | None
+    """Its settings, keys and values, as the library has them."""
     working: Working
     """What the library has seen. "not_installed": it is attached to nothing. "installed": no handshake was judged yet.
     "working": one was. "replaced": a handshake went on without being judged. "broken": the authority list cannot be
@@ -46,6 +50,10 @@ class Status:
     unsupported: str | None
     """Why nothing can be attached in this interpreter; None if it can."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold of it."""
+        return {**Value.to_dict(self), "settings": None if self.settings is None else dict(self.settings)}
+
     def __str__(self) -> str:
         if self.unsupported is not None:
             return self.unsupported
@@ -53,14 +61,15 @@ class Status:
         contexts = f"{self.attached} context{'s have' if self.attached != 1 else ' has'} it"
         others = f", {self.left_to_others} more by somebody else" if self.left_to_others else ""
         other = f" Another copy attends to new contexts: {self.other_copy}." if self.other_copy else ""
+        seen = "" if self.working == "not_installed" else f" {self.explanation[:1].upper()}{self.explanation[1:]}."
         return (
-            f"MECAI is {installed}; {contexts}{others}. {self.explanation[:1].upper()}{self.explanation[1:]}.{other} "
+            f"MECAI is {installed}; {contexts}{others}.{seen}{other} "
             f"Python {sys.version.split()[0]} with {self.openssl} can be served."
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ContextStatus:
+@dataclass(frozen=True, slots=True, repr=False)
+class ContextStatus(Value):
     """MECAI in one context."""
 
     state: State
@@ -69,8 +78,12 @@ class ContextStatus:
     refuse; "other_copy": another copy of MECAI attends to it, or a serverinfo file."""
     explanation: str
     """One sentence that says more."""
-    settings: Mapping[str, str] | None
-    """What this package has attached it with, as the library has it; None if it was not this package."""
+    settings: tuple[tuple[str, str], ...] | None
+    """What this package has attached it with, keys and values; None if it was not this package."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold of it."""
+        return {**Value.to_dict(self), "settings": None if self.settings is None else dict(self.settings)}
 
     def __str__(self) -> str:
         return self.explanation
@@ -93,7 +106,7 @@ def status(context: ssl.SSLContext | None = None) -> Status | ContextStatus:
     return ContextStatus(
         state=_STATES.get(number, "other_copy"),
         explanation=sentence,
-        settings=None if wanted is None else MappingProxyType(dict(wanted.pairs)),
+        settings=None if wanted is None else wanted.pairs,
     )
 
 
@@ -109,7 +122,7 @@ def _of_process() -> Status:
         unsupported = str(error)
     return Status(
         installed=wanted is not None,
-        settings=None if wanted is None else MappingProxyType(dict(wanted.pairs)),
+        settings=None if wanted is None else wanted.pairs,
         working=_WORKING[number] if number < len(_WORKING) else "unknown",
         explanation=sentence,
         attached=attached,
