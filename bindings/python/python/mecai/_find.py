@@ -50,7 +50,7 @@ def prepare() -> None:
 def unsupported(why: str) -> str:
     """Why nothing can be attached in this interpreter, and what to do."""
     return (
-        f"MECAI cannot be attached in this interpreter, {sys.executable} with {ssl.OPENSSL_VERSION}: {why} "
+        f"MECAI cannot be attached in this interpreter, {sys.executable} with {ssl.OPENSSL_VERSION}: {why}. "
         "Interpreters that have OpenSSL linked in and hidden, such as those that uv downloads, cannot be served: "
         "take one that uses the system's OpenSSL, such as that of the distribution, of pyenv or of conda."
     )
@@ -73,7 +73,7 @@ def pointer(context: ssl.SSLContext) -> Any:
     found = lib.mecai_openssl_find_context(made)
     del connection
     if found == ffi.NULL:
-        raise UnsupportedInterpreter(unsupported("its connections do not say which context they are of."), "hidden")
+        raise UnsupportedInterpreter(unsupported("its connections do not say which context they are of"), "hidden")
     return found
 
 
@@ -85,7 +85,7 @@ def making(make: Callable[[], Made]) -> tuple[Made, Any]:
         found = lib.mecai_openssl_find_made()
         if found != ffi.NULL:
             return made, found
-    raise UnsupportedInterpreter(unsupported("a new connection was not seen, or more than one."), "hidden")
+    raise UnsupportedInterpreter(unsupported("a new connection was not seen, or more than one"), "hidden")
 
 
 def by_object(connection: Any) -> Any:
@@ -99,12 +99,13 @@ def plain(context: object) -> ssl.SSLContext:
 
     Raises TypeError for what is none, and UnsupportedInterpreter for those that are not of `ssl`.
     """
-    if _stdlib.is_context(context):
-        return context  # type: ignore[return-value]
     kind = type(context)
     package = kind.__module__.partition(".")[0]
-    if package == "truststore":
-        return plain(context._ctx)  # type: ignore[attr-defined]
+    # It is an ssl.SSLContext itself, and leaves all work to another one.
+    if package == "truststore" and hasattr(context, "_ctx"):
+        return plain(context._ctx)
+    if _stdlib.is_context(context):
+        return context  # type: ignore[return-value]
     if package in ("OpenSSL", "cryptography") or kind.__module__ == "urllib3.contrib.pyopenssl":
         raise UnsupportedInterpreter(
             f"MECAI cannot be attached to a {kind.__module__}.{kind.__qualname__}: the package cryptography has an "

@@ -1,0 +1,187 @@
+"""The SSL_CTX behind every kind of context, found without a look into any struct."""
+
+from __future__ import annotations
+
+import ctypes
+import ssl
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import mecai
+import programs
+import pytest
+import truststore
+from mecai import _find
+from mecai._native import ffi, lib
+from peers import context_warnings
+from world import World
+
+pytestmark = pytest.mark.every_interpreter
+
+
+def place(context: ssl.SSLContext) -> int:
+    return int(ffi.cast("uintptr_t", _find.pointer(context)))
+
+
+def place_in_struct(context: ssl.SSLContext) -> int:
+    """Where today's CPythons have it: the package never looks there, so that the test can."""
+    return ctypes.c_void_p.from_address(id(context) + object.__basicsize__).value or 0
+
+
+class WithOwnBio(ssl.SSLContext):
+    """Gets in the way wherever a subclass can."""
+
+    class Object(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            raise AssertionError("nobody asked for a handshake")
+
+    sslobject_class = Object
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> Any:
+        raise AssertionError("this is the program's")
+
+    def _wrap_bio(self, *arguments: Any, **named: Any) -> Any:
+        raise AssertionError("this is the program's")
+
+    def set_npn_protocols(self, *arguments: Any) -> None: ...
+
+
+def kinds(world: World) -> dict[str, ssl.SSLContext]:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(world.chain, world.key)
+    server.sni_callback = lambda *_: None
+    strict = ssl.create_default_context()
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT
+    strict.minimum_version = strict.maximum_version = ssl.TLSVersion.TLSv1_3
+    authenticating = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authenticating.verify_mode = ssl.CERT_REQUIRED
+    return {
+        "client": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        "server": server,
+        "server, no certificate": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        "both": ssl.SSLContext(ssl.PROTOCOL_TLS),
+        "default": ssl.create_default_context(),
+        "default server": ssl.create_default_context(ssl.Purpose.CLIENT_AUTH),
+        "server that verifies": authenticating,
+        "unverified": ssl._create_unverified_context(),  # pyright: ignore[reportUnknownMemberType]
+        "strict": strict,
+        "subclass": WithOwnBio(ssl.PROTOCOL_TLS_CLIENT),
+    }
+
+
+@context_warnings
+def test_of_every_kind(world: World) -> None:
+    contexts = kinds(world)
+    found = {name: place(context) for name, context in contexts.items()}
+    assert found == {name: place_in_struct(context) for name, context in contexts.items()}
+    assert len(set(found.values())) == len(contexts)
+    # Again, and nothing has moved.
+    assert found == {name: place(context) for name, context in contexts.items()}
+
+
+def test_in_many_threads(world: World) -> None:
+    wrong: list[int] = []
+    start = threading.Barrier(8)
+
+    def find() -> None:
+        start.wait()
+        for _ in range(100):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if place(context) != place_in_struct(context):
+                wrong.append(place(context))
+
+    threads = [threading.Thread(target=find) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_connection_made_meanwhile_is_not_mistaken_for_it() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    others: list[ssl.SSLObject] = []
+
+    def make() -> ssl.SSLObject:
+        # As a signal handler might, at the worst moment; the second time it does not.
+        if not others:
+            others.append(context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO()))
+        return ssl.SSLObject._create(ssl.MemoryBIO(), ssl.MemoryBIO(), context=context)  # type: ignore[attr-defined]
+
+    context.check_hostname = False
+    _find.prepare()
+    made, found = _find.making(make)
+    assert len(others) == 1
+    assert found == _find.lib.mecai_openssl_find_made()
+    del made
+    assert lib.mecai_openssl_find_made() == ffi.NULL
+
+
+def test_what_never_makes_one_connection_is_given_up() -> None:
+    with pytest.raises(mecai.UnsupportedInterpreter, match="a new connection was not seen"):
+        _find.making(lambda: None)
+
+
+def test_truststore_is_looked_into(world: World, tmp_path: Path) -> None:
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    mecai.attach(context, **world.settings(tmp_path / "state"))
+    assert mecai.status(context).state == "attached"
+    assert mecai.status(context._ctx).state == "attached"  # type: ignore[attr-defined]
+    with pytest.raises(mecai.AlreadyAttached):
+        mecai.attach(context, **world.settings(tmp_path / "state"))
+
+
+@pytest.mark.parametrize("kind", ["OpenSSL.SSL", "urllib3.contrib.pyopenssl"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_contexts_of_pyopenssl_are_out_of_reach(kind: str, world: World) -> None:
+    import urllib3.contrib.pyopenssl
+    from OpenSSL import SSL
+
+    context: Any = SSL.Context(SSL.TLS_METHOD)
+    if kind != "OpenSSL.SSL":
+        context = urllib3.contrib.pyopenssl.PyOpenSSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with pytest.raises(mecai.UnsupportedInterpreter, match="cryptography has an OpenSSL of its own linked in and hidden"):
+        mecai.attach(context, **world.settings())
+
+
+@pytest.mark.parametrize("other", [None, 0, "context", b"", object(), ssl.SSLContext, ssl.MemoryBIO(), []])
+def test_what_is_no_context(other: Any, world: World) -> None:
+    with pytest.raises(TypeError, match="context must be an ssl.SSLContext, not "):
+        mecai.attach(other, **world.settings())
+    if other is not None:
+        with pytest.raises(TypeError, match="context must be an ssl.SSLContext, not "):
+            mecai.status(other)
+
+
+def test_an_object_without_openssl_is_told(tmp_path: Path) -> None:
+    """As in an interpreter that has it linked in and hidden: the very call that is made for `_ssl`."""
+    script = """
+import sys, types, ssl, _ctypes
+import _ssl
+class Hiding(types.ModuleType):
+    def __getattr__(self, name):
+        return getattr(_ssl, name)
+ssl._ssl = Hiding("_ssl")
+ssl._ssl.__file__ = _ctypes.__file__
+import mecai
+for call in (lambda: mecai.attach(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)), lambda: mecai.install(role="client"),
+             lambda: mecai.SSLContext(), lambda: mecai.status(ssl.create_default_context())):
+    try:
+        call()
+    except mecai.UnsupportedInterpreter as error:
+        assert error.code == "hidden"
+        print(error)
+    else:
+        raise AssertionError("it was attached")
+context = ssl.create_default_context()
+assert "SSLContext" in repr(context)
+print(mecai.status().unsupported)
+print(mecai.status())
+"""
+    lines = programs.output(programs.python({"names": {}}, script, tmp_path)).splitlines()
+    assert len(lines) == 6 and len(set(lines)) == 1, lines
+    assert sys.executable in lines[0] and ssl.OPENSSL_VERSION in lines[0] and "uv" in lines[0], lines[0]
+
+
