@@ -40,17 +40,17 @@ def _status(as_json: bool) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mecai", description="MECAI in this interpreter.", allow_abbrev=False)
+    parser = argparse.ArgumentParser("python -m mecai", description="MECAI in this interpreter.", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser(
         "check",
         allow_abbrev=False,
         help="connect to a server and explain the verdict",
         description="Connects to a server by this interpreter's ssl, and explains what its vouchers are worth.",
-        epilog="Exit status 0: accepted or exempt; 1: no handshake; 2: wrong usage or settings; 4: refused; 5: refused for "
-        "want of vouchers.",
+        epilog="Exit status 0: accepted or exempt; 1: no handshake; 2: wrong usage or settings; 4: refused; 5: refused "
+        "for want of vouchers.",
     )
-    check.add_argument("target", metavar="HOST[:PORT]", type=_target, help="a host name or an address, and a port (443)")
+    check.add_argument("target", metavar="HOST[:PORT]", type=_target, help="a name or an address, and a port (443)")
     check.add_argument("--authorities", required=True, metavar="FILE", help="the authority list")
     check.add_argument(
         "--authorities-keys", "--keys", required=True, metavar="TEXT", help='who must have signed it: "M of KEY, KEY"'
@@ -71,20 +71,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _target(text: str) -> tuple[str, int]:
-    match = re.fullmatch(r"\[(?P<v6>[^\]]*)\](:(?P<port>[^:]*))?|(?P<host>[^:]*)(:(?P<port2>[^:]*))?|(?P<bare>.*)", text)
-    assert match is not None
-    host = match["v6"] or match["host"] or match["bare"] or ""
-    port = match["port"] or match["port2"]
-    return _host(host, bracketed=match["v6"] is not None), _HTTPS if port is None else _port(port)
+    if text.startswith("["):
+        name, bracket, rest = text[1:].partition("]")
+        if not bracket or rest[:1] not in ("", ":"):
+            raise argparse.ArgumentTypeError(f"{text!r} has no port after its bracket")
+        return _host(name, is_address=True), _port(rest[1:]) if rest else _HTTPS
+    name, colon, port = text.partition(":")
+    if ":" in port:
+        return _host(text, is_address=True), _HTTPS
+    return _host(name, is_address=False), _port(port) if colon else _HTTPS
 
 
-def _host(text: str, bracketed: bool) -> str:
+def _host(text: str, is_address: bool) -> str:
     try:
         address = ipaddress.ip_address(text)
         return str(getattr(address, "ipv4_mapped", None) or address)
     except ValueError:
         name = text.removesuffix(".").lower()
-        if bracketed or _HOST.fullmatch(name) is None:
+        if is_address or _HOST.fullmatch(name) is None:
             raise argparse.ArgumentTypeError(f"{text!r} is neither a host name in A-labels nor an address") from None
         return name
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mecai._native import ffi, lib
 
-from . import _find, _settings, _sockets
+from . import _find, _settings, _sockets, _stdlib
 from ._errors import AlreadyAttached, Error, SettingsError
 from ._settings import Settings, Wanted
 
@@ -67,12 +67,12 @@ def is_useful(context: ssl.SSLContext, wanted: Wanted) -> bool:
 
 def makes_clients(context: ssl.SSLContext) -> bool:
     """Whether connections of this context can be clients."""
-    return context.protocol != ssl.PROTOCOL_TLS_SERVER
+    return _stdlib.protocol_of(context) != ssl.PROTOCOL_TLS_SERVER
 
 
 def makes_servers(context: ssl.SSLContext) -> bool:
     """Whether connections of this context can be servers."""
-    return context.protocol != ssl.PROTOCOL_TLS_CLIENT
+    return _stdlib.protocol_of(context) != ssl.PROTOCOL_TLS_CLIENT
 
 
 def settings_of(context: ssl.SSLContext) -> Wanted | None:

@@ -54,8 +54,8 @@ class AlreadyAttached(Error):
 
 
 class VoucherError(ssl.SSLCertVerificationError):
-    """A handshake that was refused by its `verdict`. It is what `ssl` raises for any bad certificate, with all that this
-    has; `code` is the verdict's."""
+    """A handshake that was refused by its `verdict`. It is what `ssl` raises for any bad certificate, with all that
+    this has; `code` is the verdict's."""
 
     verdict: Verdict
     code: str

@@ -66,7 +66,7 @@ def pointer(context: ssl.SSLContext) -> Any:
     """The SSL_CTX of a context, which has to be kept alive while it is used."""
     prepare()
     # By the method that wrap_bio ends in, since a subclass may have a wrap_bio of its own. No octet leaves.
-    is_server = context.protocol == ssl.PROTOCOL_TLS_SERVER
+    is_server = _stdlib.protocol_of(context) == ssl.PROTOCOL_TLS_SERVER
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     wrap: Callable[..., Any] = ssl._ssl._SSLContext._wrap_bio  # type: ignore[attr-defined]
     connection, made = making(partial(wrap, context, incoming, outgoing, server_side=is_server))
@@ -102,8 +102,9 @@ def plain(context: object) -> ssl.SSLContext:
     kind = type(context)
     package = kind.__module__.partition(".")[0]
     # It is an ssl.SSLContext itself, and leaves all work to another one.
-    if package == "truststore" and hasattr(context, "_ctx"):
-        return plain(context._ctx)
+    inner: object = getattr(context, "_ctx", None) if package == "truststore" else None
+    if inner is not None:
+        return plain(inner)
     if _stdlib.is_context(context):
         return context  # type: ignore[return-value]
     if package in ("OpenSSL", "cryptography") or kind.__module__ == "urllib3.contrib.pyopenssl":

@@ -30,14 +30,14 @@ def install(*, existing: bool = True, **settings: Unpack[Settings]) -> None:
 
     This is for applications, which decide for their whole process, and never for libraries: those take an
     `mecai.SSLContext` of their own. Call it first thing, before there are threads. Then `existing` matters little:
-    contexts that are there already (aiohttp makes some when it is imported) are found and attached as well, unless it is
-    False. Contexts that have MECAI already, by `attach` or by openssl.cnf, stay as they are; `status` counts them.
+    contexts that are there already (aiohttp makes some when it is imported) are found and attached as well, unless it
+    is False. Contexts that have MECAI already, by `attach` or by openssl.cnf, stay as they are; `status` counts them.
 
-    Contexts for which the settings have nothing to say (of servers, without `vouchers`) are left alone. If MECAI cannot
-    be attached to a context, it cannot be made: its constructor raises what `attach` raises.
+    Contexts for which the settings have nothing to say (of servers, without `vouchers`) are left alone. If MECAI
+    cannot be attached to a context, it cannot be made: its constructor raises what `attach` raises.
 
-    A second call with equal settings does nothing; with others it raises AlreadyAttached: call `uninstall` first. Raises
-    what `attach` raises, and then has done nothing.
+    A second call with equal settings does nothing; with others it raises AlreadyAttached: call `uninstall` first.
+    Raises what `attach` raises, and then has done nothing.
     """
     global _installed
     wanted = _settings.read(settings, "install")

@@ -19,7 +19,7 @@ _OTHER_COPY = 6
 
 
 def of(connection: Any) -> Verdict | None:
-    """The verdict on the last handshake of the connection whose `_sslobj` this is; none where MECAI has no part in it."""
+    """The verdict on the last handshake of the connection whose `_sslobj` this is; none if MECAI has no part in it."""
     found = ffi.NULL if connection is None else _find.by_object(connection)
     if found == ffi.NULL:
         return None

@@ -26,9 +26,9 @@ _LONGEST_WAY = 8
 def verdict(connection: object) -> Verdict:
     """What MECAI found in the last handshake of a connection.
 
-    `connection` is an SSLSocket or SSLObject; a transport or StreamWriter of asyncio; an HTTPSConnection or HTTPResponse
-    of `http.client`, or what `urllib.request.urlopen` gives; a response of urllib3, requests, httpx or aiohttp, as long
-    as it holds its connection; or anything else with `get_extra_info("ssl_object")`.
+    `connection` is an SSLSocket or SSLObject; a transport or StreamWriter of asyncio; an HTTPSConnection or
+    HTTPResponse of `http.client`, or what `urllib.request.urlopen` gives; a response of urllib3, requests, httpx or
+    aiohttp, as long as it holds its connection; or anything else with `get_extra_info("ssl_object")`.
 
     A connection that MECAI has no part in has the outcome "not_judged", and its explanation says why. Of a connection
     that was refused, ask the exception: `refusal`.

@@ -23,6 +23,12 @@ class Apart(SSLContext):
     """A context that `install` leaves alone: who makes it has other plans."""
 
 
+def protocol_of(context: SSLContext) -> int:
+    """The protocol of a context: of it itself, whatever a subclass says, which may not be finished yet."""
+    protocol: int = vars(SSLContext)["protocol"].fget(context)
+    return protocol
+
+
 def is_context(value: object) -> bool:
     """Whether it is a context of `ssl` itself, or of a subclass. Asks no property of it, as isinstance would."""
     return issubclass(type(value), SSLContext)
