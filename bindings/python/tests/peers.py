@@ -48,6 +48,7 @@ class Peer:
                 connection.sendall(GREETING)
                 while connection.recv(4096):
                     pass
+                connection.unwrap()
         except OSError:
             return
 
