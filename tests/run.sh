@@ -40,6 +40,7 @@ stage() {
 format() { cargo fmt --all --check && cargo fmt --check --manifest-path tests/openssls/Cargo.toml; }
 lint() {
     cargo clippy --workspace --all-targets --locked -- --deny warnings &&
+        cargo clippy --package mecai-openssl --no-default-features --locked -- --deny warnings &&
         cargo clippy --package mecai --features capi,capi-planted-panic --all-targets --locked -- --deny warnings
 }
 core() { cargo test --locked --no-fail-fast --package mecai --features capi; }

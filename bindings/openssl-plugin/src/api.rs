@@ -12,7 +12,6 @@ use crate::attach::{self, Refusal};
 use crate::config::ConfigError;
 use crate::guard::guard;
 use crate::library::NoLibrary;
-use crate::module::VERSION;
 use crate::{account, status, told};
 
 pub mod find;
@@ -67,6 +66,12 @@ pub const MECAI_OPENSSL_UNVOUCHED: u32 = 2;
 pub const MECAI_OPENSSL_EXEMPT: u32 = 3;
 /// Enough operators have vouched.
 pub const MECAI_OPENSSL_ACCEPTED: u32 = 0x4D01;
+
+/// The version of all this.
+pub(crate) const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+    Ok(version) => version,
+    Err(_) => panic!("a version holds no NUL"),
+};
 
 /// More strings than there are keys and values.
 const STRINGS_MAX: usize = 64;

@@ -17,6 +17,7 @@ pub(crate) struct Settings {
     /// The store that servers answer from; none if this process answers nobody (`mode = off`, `role = client`).
     pub(crate) vouchers: Option<PathBuf>,
     /// The programs that the module leaves alone.
+    #[cfg_attr(not(feature = "module"), expect(dead_code, reason = "openssl.cnf alone has this key"))]
     pub(crate) except: Vec<String>,
 }
 

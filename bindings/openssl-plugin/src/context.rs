@@ -9,7 +9,6 @@ use mecai::store::Part;
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
 use crate::library::Library;
-use crate::log::Level;
 use crate::openssl::{
     CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_EXT_CLIENT_HELLO, SSL_EXT_IGNORE_ON_RESUMPTION, SSL_EXT_TLS1_2_SERVER_HELLO,
     SSL_EXT_TLS1_3_CERTIFICATE, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION, Ssl,
@@ -34,33 +33,6 @@ pub(crate) enum NotPut {
     Untouched,
     /// A part is missing.
     Incomplete,
-}
-
-/// Called by OpenSSL for every new SSL_CTX.
-pub(crate) unsafe extern "C" fn new(
-    context: *mut c_void,
-    _value: *mut c_void,
-    _data: *mut CRYPTO_EX_DATA,
-    _index: c_int,
-    _number: c_long,
-    argument: *mut c_void,
-) {
-    guard((), || {
-        // SAFETY: `register` gave this argument.
-        let installation = unsafe { Installation::from_argument(argument) };
-        let Some(functions) = installation.ssl().filter(|_| !context.is_null()) else { return };
-        let context: *mut SSL_CTX = context.cast();
-        // Another mecai in the same process was here before (a wheel, a second path to the module).
-        // SAFETY: OpenSSL passes the context that it is making; it is of this OpenSSL.
-        if unsafe { is_attended_to(functions, context) } {
-            return;
-        }
-        // SAFETY: as above.
-        if unsafe { put_in(installation, functions, context, false) }.is_err() {
-            let event = "OpenSSL refused the extension for a new context";
-            installation.log.event(Level::Warning, format_args!("{event}"));
-        }
-    });
 }
 
 /// Called by OpenSSL when an SSL_CTX is freed.

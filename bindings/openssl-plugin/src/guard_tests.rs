@@ -7,7 +7,7 @@ use std::{fs, ptr};
 
 use super::planted::with_panic;
 use crate::openssl::{SSL_AD_INTERNAL_ERROR, SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_3_CERTIFICATE};
-use crate::{api, connection, context, extension, find, module, provider, session, verify};
+use crate::{api, connection, context, extension, find, install, module, provider, session, verify};
 
 /// Name, and what the call gives when it panics.
 fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
@@ -137,7 +137,7 @@ fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
             (
                 "new",
                 {
-                    with_panic(|| context::new(null, null, ptr::null_mut(), 0, 0, null));
+                    with_panic(|| install::new(null, null, ptr::null_mut(), 0, 0, null));
                     0
                 },
                 0,

@@ -27,6 +27,8 @@ mod failover;
 mod files;
 mod find;
 mod guard;
+#[cfg(feature = "module")]
+mod install;
 mod installation;
 mod issuers;
 mod judge;
@@ -41,6 +43,7 @@ mod openssl;
 mod peer;
 mod references;
 mod schedule;
+#[cfg(feature = "module")]
 mod section;
 mod session;
 mod shared;
@@ -49,5 +52,7 @@ mod told;
 mod verify;
 mod watch;
 
+#[cfg(feature = "module")]
 mod module;
+#[cfg(feature = "module")]
 mod provider;

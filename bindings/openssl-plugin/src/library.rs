@@ -14,7 +14,9 @@ use mecai::verdict::Verdict;
 use once_cell::race::OnceBox;
 
 use crate::error_queue::ErrorLibrary;
-use crate::installation::{Installation, Module};
+#[cfg(feature = "module")]
+use crate::install::Module;
+use crate::installation::Installation;
 use crate::object::{self, Handle, Object};
 use crate::openssl::{CRYPTO_EX_INDEX_SSL, CRYPTO_EX_INDEX_SSL_CTX, Crypto, SSL, SSL_CTX, Security, Ssl, Unusable};
 use crate::shared::Shared;
@@ -29,6 +31,7 @@ static LIBRARIES: [OnceBox<Library>; SLOTS] = [const { OnceBox::new() }; SLOTS];
 pub(crate) struct Library {
     pub(crate) crypto: Crypto,
     /// What openssl.cnf says, once it has said it.
+    #[cfg(feature = "module")]
     pub(crate) module: Module,
     /// What programs have attached to contexts of their own.
     pub(crate) attached: Shared,
@@ -100,6 +103,7 @@ impl Library {
     pub(crate) fn of(object: &Object, crypto: Crypto) -> Result<&'static Self, NoLibrary> {
         let mut new = Box::new(Self {
             crypto,
+            #[cfg(feature = "module")]
             module: Module::default(),
             attached: Shared::default(),
             object: object.clone(),
@@ -310,7 +314,11 @@ impl Library {
 
     /// What openssl.cnf has installed, and what programs have attached.
     pub(crate) fn installations(&self) -> impl Iterator<Item = &Installation> {
-        self.module.get().into_iter().chain(self.attached.iter())
+        #[cfg(feature = "module")]
+        let of_module = self.module.get();
+        #[cfg(not(feature = "module"))]
+        let of_module = None;
+        of_module.into_iter().chain(self.attached.iter())
     }
 }
 

@@ -1,18 +1,12 @@
 //! The entries that OpenSSL calls for a configuration module.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 
 use crate::guard::guard;
 use crate::installation::Installation;
 use crate::object::Object;
 use crate::openssl::{CONF, CONF_IMODULE};
 use crate::section;
-
-/// The version of the module.
-pub(crate) const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-    Ok(version) => version,
-    Err(_) => panic!("a version holds no NUL"),
-};
 
 /// Called by OpenSSL when it loads the section that names the module. Always succeeds: OpenSSL would go on without the
 /// module, silently.

@@ -22,6 +22,7 @@ pub(crate) struct Object {
 
 impl Object {
     /// The object whose code called into the object that this function is linked into.
+    #[cfg(feature = "module")]
     pub(crate) fn calling() -> Option<Self> {
         let objects = Self::all();
         let own = objects.iter().position(|object| object.contains(own_address()))?;
@@ -133,6 +134,7 @@ unsafe extern "C" fn collect(info: *mut dl_phdr_info, _size: usize, objects: *mu
 }
 
 /// The return addresses on the stack, innermost first; the outermost are left out.
+#[cfg(feature = "module")]
 fn return_addresses() -> Vec<usize> {
     /// Deeper than any way from an export of ours to the code that called it.
     const FRAMES_MAX: usize = 64;
@@ -185,6 +187,7 @@ mod tests {
         assert!(gone.open().is_none());
     }
 
+    #[cfg(feature = "module")]
     #[test]
     fn the_caller_is_the_first_object_outside_our_own() {
         // qsort calls back: the first frame outside this program is the C library.

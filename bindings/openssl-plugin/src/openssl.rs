@@ -21,8 +21,10 @@ macro_rules! opaque {
     };
 }
 
-opaque! { SSL_METHOD SSL_SESSION X509 X509_STORE X509_STORE_CTX X509_VERIFY_PARAM CONF CONF_METHOD CONF_IMODULE
-CRYPTO_EX_DATA EVP_PKEY OPENSSL_STACK }
+opaque! { SSL_METHOD SSL_SESSION X509 X509_STORE X509_STORE_CTX X509_VERIFY_PARAM CRYPTO_EX_DATA EVP_PKEY
+OPENSSL_STACK }
+#[cfg(feature = "module")]
+opaque! { CONF CONF_METHOD CONF_IMODULE }
 
 /// A connection, known to OpenSSL alone.
 #[repr(C)]
@@ -33,6 +35,7 @@ pub struct SSL([u8; 0]);
 pub struct SSL_CTX([u8; 0]);
 
 /// One line of a configuration section.
+#[cfg(feature = "module")]
 #[repr(C)]
 pub(crate) struct CONF_VALUE {
     pub(crate) section: *mut c_char,
@@ -143,12 +146,12 @@ macro_rules! c_name {
 macro_rules! functions {
     (
         $(#[$table_doc:meta])* $table:ident:
-        required { $(fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)* }
+        required { $($(#[$when:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)* }
         optional { $(fn $extra:ident($($extra_type:ty),* $(; $dots:tt)?) $(-> $extra_result:ty)?;)* }
     ) => {
         $(#[$table_doc])*
         pub(crate) struct $table {
-            $($name: unsafe extern "C" fn($($type),*) $(-> $result)?,)*
+            $($(#[$when])* $name: unsafe extern "C" fn($($type),*) $(-> $result)?,)*
             $(pub(crate) $extra: Option<unsafe extern "C" fn($($extra_type,)* $($dots)?) $(-> $extra_result)?>,)*
         }
 
@@ -158,7 +161,7 @@ macro_rules! functions {
                 // SAFETY: OpenSSL exports under these names functions of these types, in every release that has them.
                 unsafe {
                     Ok(Self {
-                        $($name: mem::transmute::<*mut c_void, unsafe extern "C" fn($($type),*) $(-> $result)?>(
+                        $($(#[$when])* $name: mem::transmute::<*mut c_void, unsafe extern "C" fn($($type),*) $(-> $result)?>(
                             find(c_name!($name)).ok_or(stringify!($name))?,
                         ),)*
                         $($extra: find(c_name!($extra)).map(|address| mem::transmute::<
@@ -170,6 +173,7 @@ macro_rules! functions {
             }
 
             $(
+                $(#[$when])*
                 /// As in OpenSSL's manual.
                 #[allow(clippy::too_many_arguments)]
                 pub(crate) unsafe fn $name(&self, $($argument: $type),*) $(-> $result)? {
@@ -185,6 +189,7 @@ functions! {
     /// What libcrypto gives.
     Crypto:
     required {
+        #[cfg(feature = "module")]
         fn CONF_imodule_get_value(module: *const CONF_IMODULE) -> *const c_char;
         fn CRYPTO_free(octets: *mut c_void, file: *const c_char, line: c_int);
         fn CRYPTO_get_ex_new_index(class: c_int, number: c_long, argument: *mut c_void, new: Option<NewOrFree>,
@@ -194,9 +199,13 @@ functions! {
         fn ERR_load_strings(library: c_int, strings: *mut ERR_STRING_DATA) -> c_int;
         fn ERR_pop_to_mark() -> c_int;
         fn ERR_set_mark() -> c_int;
+        #[cfg(feature = "module")]
         fn NCONF_free(file: *mut CONF);
+        #[cfg(feature = "module")]
         fn NCONF_get_section(file: *const CONF, section: *const c_char) -> *mut OPENSSL_STACK;
+        #[cfg(feature = "module")]
         fn NCONF_load(file: *mut CONF, path: *const c_char, line: *mut c_long) -> c_int;
+        #[cfg(feature = "module")]
         fn NCONF_new(method: *mut CONF_METHOD) -> *mut CONF;
         fn OPENSSL_sk_free(stack: *mut OPENSSL_STACK);
         fn OPENSSL_sk_new_null() -> *mut OPENSSL_STACK;

@@ -6,9 +6,9 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::{mem, ptr};
 
+use crate::api::VERSION;
 use crate::guard::guard;
 use crate::installation::Installation;
-use crate::module::VERSION;
 use crate::object::Object;
 use crate::section;
 

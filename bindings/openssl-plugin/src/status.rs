@@ -88,11 +88,13 @@ static LEFT_ALONE: OnceBox<String> = OnceBox::new();
 static HIDDEN: OnceBox<String> = OnceBox::new();
 
 /// Notes that the configuration keeps the module out of this program.
+#[cfg(feature = "module")]
 pub(crate) fn note_left_alone(why: &str) {
     LEFT_ALONE.get_or_init(|| Box::new(why.to_owned()));
 }
 
 /// Notes that an OpenSSL loaded the module and cannot be used.
+#[cfg(feature = "module")]
 pub(crate) fn note_hidden(why: String) {
     HIDDEN.get_or_init(|| Box::new(why));
 }
