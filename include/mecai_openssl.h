@@ -193,7 +193,8 @@ uint32_t mecai_openssl_set_peer(SSL *ssl,
  * What became of the last handshake of a connection: 0 it was not judged, 1 it was refused, 2 it was let through without
  * enough vouchers, 3 it was exempt, 0x4D01 it was accepted. A resumed session has the outcome of the handshake that it
  * is of. To be asked by the thread that uses the connection. It speaks of the certificate; whether the handshake ended
- * well, OpenSSL says.
+ * well, OpenSSL says. Where another copy of MECAI in the process attends to the context, that one is asked, and the
+ * sentence says so.
  *
  * A sentence with the code and the values compared is written to `sentence` as by mecai_openssl_status.
  */
@@ -245,8 +246,9 @@ const char *mecai_openssl_code_str(uint32_t code);
 /**
  * What has been seen of a context: 0 it has no MECAI, 1 it is attached, 2 it has judged a handshake, 3 a program replaced
  * its verify callback: a handshake went on without being judged, 4 its settings or the authority list cannot be used: its
- * clients refuse, 6 another copy of MECAI in this process attends to it, or a serverinfo file. (5 is of mecai_openssl_status
- * alone.) Contexts that openssl.cnf has attended to are told of, too.
+ * clients refuse, 6 a serverinfo file attends to it, or another copy of MECAI in this process that cannot be asked. (5 is of
+ * mecai_openssl_status alone.) Contexts that openssl.cnf or another copy has attended to are told of, too; then the
+ * sentence says so.
  *
  * A sentence that says more is written to `sentence` as by mecai_openssl_status. Any thread may ask, while nobody frees
  * the context.
@@ -283,8 +285,8 @@ const char *mecai_openssl_version(void);
  * the loaded file `object` uses, which is named as it was loaded (the path of a language's own SSL module, or of libssl);
  * NULL is the program itself. Nothing is loaded.
  *
- * Call it before the first SSL_new that is to be found; a further call changes nothing, and costs little. It attaches
- * nothing: that remains to mecai_openssl_attach.
+ * Call it before the first SSL_new that is to be found; a further call changes nothing. It attaches nothing: that remains
+ * to mecai_openssl_attach. Other copies of MECAI that the process has by then are told, too.
  *
  * Gives 0 or an error, and a sentence, as mecai_openssl_attach does: MECAI_OPENSSL_ERR_HIDDEN where the object is not
  * loaded, where it uses no OpenSSL, or one that hides its functions. Any thread may call this.

@@ -10,9 +10,9 @@ use crate::certificates::Certificates;
 use crate::connection::Judged;
 use crate::installation::{Client, Installation};
 use crate::openssl::SSL;
-use crate::references;
 use crate::session::{Mark, Reason};
 use crate::told::{self, Became};
+use crate::{copies, references};
 
 /// The account of a connection's last handshake, whose members `mecai_openssl_verdict_json` tells.
 ///
@@ -22,13 +22,18 @@ pub(crate) unsafe fn of_connection(ssl: *mut SSL) -> String {
     // SAFETY: as the caller says.
     unsafe {
         let became = told::of_connection(ssl);
+        if let Became::NotOurs(_) = became
+            && let Some(account) = copies::ask_of(ssl, |copy| of_copy(copy.account(ssl))).flatten()
+        {
+            return account;
+        }
         let (judged, mark) = match &became {
-            Became::NotJudged(_) => (None, None),
+            Became::NotOurs(_) | Became::NotJudged(_) => (None, None),
             Became::Judged(_, judged) => (Some(*judged), None),
             Became::Resumed(_, mark) => (None, Some(mark)),
         };
         let (name, chain) = match &became {
-            Became::NotJudged(_) => (None, None),
+            Became::NotOurs(_) | Became::NotJudged(_) => (None, None),
             Became::Judged(installation, judged) => (Some(judged.name.clone()), owners(installation, ssl)),
             Became::Resumed(installation, _) => (name(installation, ssl), None),
         };
@@ -61,6 +66,14 @@ pub(crate) unsafe fn of_connection(ssl: *mut SSL) -> String {
         })
         .to_string()
     }
+}
+
+/// The account of another copy, whose sentence says so.
+fn of_copy(account: Vec<u8>) -> Option<String> {
+    let mut account: Value = serde_json::from_slice(&account).ok()?;
+    let sentence = account.get_mut("sentence")?;
+    *sentence = format!("{}{}", copies::SAYS, sentence.as_str()?).into();
+    Some(account.to_string())
 }
 
 /// The last second at which a session may be resumed for its vouchers.

@@ -175,7 +175,8 @@ pub unsafe extern "C" fn mecai_openssl_set_peer(ssl: *mut SSL, address: *const u
 /// What became of the last handshake of a connection: 0 it was not judged, 1 it was refused, 2 it was let through without
 /// enough vouchers, 3 it was exempt, 0x4D01 it was accepted. A resumed session has the outcome of the handshake that it
 /// is of. To be asked by the thread that uses the connection. It speaks of the certificate; whether the handshake ended
-/// well, OpenSSL says.
+/// well, OpenSSL says. Where another copy of MECAI in the process attends to the context, that one is asked, and the
+/// sentence says so.
 ///
 /// A sentence with the code and the values compared is written to `sentence` as by mecai_openssl_status.
 ///
@@ -188,15 +189,12 @@ pub unsafe extern "C" fn mecai_openssl_verdict(ssl: *mut SSL, sentence: *mut c_c
         // SAFETY: as the caller says.
         unsafe {
             write(sentence, size, "not judged");
-            let told = told::of_connection(ssl).told();
+            let told = told::in_short(ssl);
             write(sentence, size, &told.sentence);
-            match told.outcome {
-                None => MECAI_OPENSSL_NOT_JUDGED,
-                Some(Outcome::Refused) => MECAI_OPENSSL_REFUSED,
-                Some(Outcome::Unvouched) => MECAI_OPENSSL_UNVOUCHED,
-                Some(Outcome::Exempt) => MECAI_OPENSSL_EXEMPT,
-                Some(Outcome::Accepted) => MECAI_OPENSSL_ACCEPTED,
-            }
+            OUTCOMES
+                .iter()
+                .find(|(_, outcome)| told.outcome == Some(*outcome))
+                .map_or(MECAI_OPENSSL_NOT_JUDGED, |(number, _)| *number)
         }
     })
 }
@@ -209,7 +207,7 @@ pub unsafe extern "C" fn mecai_openssl_verdict(ssl: *mut SSL, sentence: *mut c_c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mecai_openssl_verdict_code(ssl: *const SSL) -> u32 {
     // SAFETY: as the caller says.
-    guard(0, || unsafe { told::of_connection(ssl) }.told().code)
+    guard(0, || unsafe { told::in_short(ssl.cast_mut()) }.code)
 }
 
 /// All that is known of the same verdict, as one JSON object (RFC 8259), in UTF-8. These members are always there, null where
@@ -260,8 +258,9 @@ pub extern "C" fn mecai_openssl_code_str(code: u32) -> *const c_char {
 
 /// What has been seen of a context: 0 it has no MECAI, 1 it is attached, 2 it has judged a handshake, 3 a program replaced
 /// its verify callback: a handshake went on without being judged, 4 its settings or the authority list cannot be used: its
-/// clients refuse, 6 another copy of MECAI in this process attends to it, or a serverinfo file. (5 is of mecai_openssl_status
-/// alone.) Contexts that openssl.cnf has attended to are told of, too.
+/// clients refuse, 6 a serverinfo file attends to it, or another copy of MECAI in this process that cannot be asked. (5 is of
+/// mecai_openssl_status alone.) Contexts that openssl.cnf or another copy has attended to are told of, too; then the
+/// sentence says so.
 ///
 /// A sentence that says more is written to `sentence` as by mecai_openssl_status. Any thread may ask, while nobody frees
 /// the context.
@@ -315,6 +314,18 @@ pub extern "C" fn mecai_openssl_result_str(result: u32) -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn mecai_openssl_version() -> *const c_char {
     guard(VERSION.as_ptr(), || VERSION.as_ptr())
+}
+
+const OUTCOMES: [(u32, Outcome); 4] = [
+    (MECAI_OPENSSL_REFUSED, Outcome::Refused),
+    (MECAI_OPENSSL_UNVOUCHED, Outcome::Unvouched),
+    (MECAI_OPENSSL_EXEMPT, Outcome::Exempt),
+    (MECAI_OPENSSL_ACCEPTED, Outcome::Accepted),
+];
+
+/// The outcome that `mecai_openssl_verdict` gives this number for; none if that was not judged.
+pub(crate) fn outcome(number: u32) -> Option<Outcome> {
+    OUTCOMES.iter().find(|(other, _)| *other == number).map(|(_, outcome)| *outcome)
 }
 
 /// # Safety

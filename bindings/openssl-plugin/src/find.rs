@@ -6,11 +6,11 @@ use std::ffi::{CStr, c_int, c_long, c_void};
 use std::ptr;
 
 use crate::attach::Refusal;
-use crate::connection;
 use crate::guard::guard;
 use crate::library::Library;
 use crate::live::LIVE;
 use crate::openssl::{CRYPTO_EX_DATA, SSL, SSL_CTX, Ssl};
+use crate::{connection, copies};
 
 /// What a thread has made since it began to look.
 #[derive(Clone, Copy)]
@@ -27,13 +27,25 @@ impl Made {
 // No destructor: it can be used for as long as the thread frees connections.
 thread_local!(static MADE: Cell<Made> = const { Cell::new(Made::NOTHING) });
 
-/// From now on, connections of the OpenSSL that the loaded object of this name uses are found.
+/// From now on, connections of the OpenSSL that the loaded object of this name uses are found, also by the other copies of
+/// mecai in the process.
 pub(crate) fn begin_in(object: &CStr) -> Result<(), Refusal> {
-    if Library::used_by(object)?.begin_finding() {
-        Ok(())
-    } else {
-        Err(Refusal::OpenSsl("OpenSSL has no room for more extra data in its objects"))
+    if !Library::used_by(object)?.begin_finding() {
+        return Err(Refusal::OpenSsl("OpenSSL has no room for more extra data in its objects"));
     }
+    copies::ask(|copy| {
+        copy.begin_finding(object);
+        None::<()>
+    });
+    Ok(())
+}
+
+/// The connection that is found by this data, here or by another copy.
+pub(crate) fn by_data(data: *const c_void) -> Option<*mut SSL> {
+    if data.is_null() {
+        return None;
+    }
+    LIVE.find(data).or_else(|| copies::ask(|copy| copy.find_by_data(data)))
 }
 
 /// This thread looks for the connection that it makes next.

@@ -1,10 +1,10 @@
 //! MECAI inside OpenSSL: a module that openssl.cnf loads into programs that know nothing of it.
 //!
-//! OpenSSL calls [`module`] (or [`provider`]) when it reads its configuration. From then on it calls [`context`] for
-//! every new SSL_CTX, which puts in the callbacks: [`extension`] asks for vouchers and serves them, [`verify`] judges
-//! them once OpenSSL has verified the chain, [`session`] says which sessions may be resumed. [`judge`] is the seam to
-//! the core. Every function of OpenSSL comes from the [`openssl`] table, found at run time in the object that called:
-//! nothing here links OpenSSL.
+//! OpenSSL calls `module` (or `provider`) when it reads its configuration. From then on it calls `install` for every new
+//! SSL_CTX; programs that ask for MECAI themselves call [`api`]. [`context`] puts in the callbacks: [`extension`] asks for
+//! vouchers and serves them, [`verify`] judges them once OpenSSL has verified the chain, [`session`] says which sessions
+//! may be resumed. [`judge`] is the seam to the core. Every function of OpenSSL comes from the [`openssl`] table, found at
+//! run time in the object that called: nothing here links OpenSSL.
 //!
 //! A client that cannot judge refuses; a server that cannot answer serves without vouchers.
 
@@ -19,6 +19,7 @@ mod clock;
 mod config;
 mod connection;
 mod context;
+mod copies;
 mod digests;
 mod error_queue;
 mod event;

@@ -102,7 +102,7 @@ pub(crate) fn title(name: &CStr) -> String {
 }
 
 /// Some address in the object that this crate is linked into.
-fn own_address() -> usize {
+pub(crate) fn own_address() -> usize {
     static HERE: u8 = 0;
     (&raw const HERE).addr()
 }

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
-use crate::context;
 use crate::installation::Installation;
 use crate::library::Library;
 use crate::openssl::SSL_CTX;
+use crate::{context, copies};
 
 /// What one installation has seen, or one context of it.
 #[derive(Debug, Default)]
@@ -54,6 +54,8 @@ pub(crate) enum OfContext {
     Nothing,
     /// This has been seen of it.
     Seen(Seen),
+    /// Another copy of mecai does, which gave this number.
+    Copy(u32),
     /// Something does of which nothing is known here.
     Elsewhere,
 }
@@ -64,6 +66,7 @@ impl OfContext {
         match self {
             Self::Nothing => Seen::Nothing.number(),
             Self::Seen(seen) => seen.number(),
+            Self::Copy(number) => number,
             Self::Elsewhere => 6,
         }
     }
@@ -117,7 +120,7 @@ pub(crate) fn of_process() -> (Seen, String) {
 ///
 /// # Safety
 /// `context` is NULL, or a context of some OpenSSL of the process.
-pub(crate) unsafe fn of_context(context: *const SSL_CTX) -> (OfContext, String) {
+pub(crate) unsafe fn of_context(context: *mut SSL_CTX) -> (OfContext, String) {
     if context.is_null() {
         return (OfContext::Nothing, "there is no context".to_owned());
     }
@@ -142,7 +145,10 @@ pub(crate) unsafe fn of_context(context: *const SSL_CTX) -> (OfContext, String) 
                 (OfContext::Seen(seen), sentence)
             }
             None if context::is_attended_to(functions, context) => {
-                (OfContext::Elsewhere, format!("this context is attended to {}", context::ELSEWHERE))
+                let elsewhere =
+                    || (OfContext::Elsewhere, format!("this context is attended to {}", context::ELSEWHERE));
+                let by_copy = copies::ask(|copy| copy.status(context));
+                by_copy.map_or_else(elsewhere, |(number, sentence)| (OfContext::Copy(number), sentence))
             }
             None => (OfContext::Nothing, "not attached".to_owned()),
         }

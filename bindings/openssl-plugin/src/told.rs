@@ -8,10 +8,12 @@ use crate::installation::Installation;
 use crate::library::Library;
 use crate::openssl::SSL;
 use crate::session::{self, Mark, Reason};
-use crate::{context, event};
+use crate::{context, copies, event};
 
 /// What became of a connection's last handshake.
 pub(crate) enum Became<'a> {
+    /// Nothing here attends to its context, as this says.
+    NotOurs(&'static str),
     /// It was not judged, for this reason.
     NotJudged(&'static str),
     /// It was judged.
@@ -40,11 +42,11 @@ pub(crate) unsafe fn of_connection<'a>(ssl: *const SSL) -> Became<'a> {
     // SAFETY: as the caller says.
     unsafe {
         let Some((library, functions)) = Library::of_connection(ssl) else {
-            return Became::NotJudged("the module is not installed in this program's OpenSSL");
+            return Became::NotOurs("the module is not installed in this program's OpenSSL");
         };
         // What the connection had from an earlier context says nothing of it in another.
         let Some(Placed { installation, .. }) = context::placed_for(library, functions, ssl) else {
-            return Became::NotJudged("the context of this connection has no MECAI");
+            return Became::NotOurs("the context of this connection has no MECAI");
         };
         let state = connection::state(functions, ssl, library.connection_index());
         if let Some(State::Verified(Some(judged))) = state {
@@ -61,11 +63,29 @@ pub(crate) unsafe fn of_connection<'a>(ssl: *const SSL) -> Became<'a> {
     }
 }
 
+/// The same in short; by another copy of mecai in the process, where that attends to the context.
+///
+/// # Safety
+/// As for [`of_connection`].
+pub(crate) unsafe fn in_short(ssl: *mut SSL) -> Told {
+    // SAFETY: as the caller says, where there is a connection.
+    unsafe {
+        let became = of_connection(ssl);
+        let elsewhere = match became {
+            Became::NotOurs(_) => copies::ask_of(ssl, |copy| copy.told(ssl)),
+            _ => None,
+        };
+        elsewhere.unwrap_or_else(|| became.told())
+    }
+}
+
 impl Became<'_> {
     /// The same in short.
     pub(crate) fn told(&self) -> Told {
         match self {
-            Self::NotJudged(why) => Told { outcome: None, code: 0, sentence: format!("not judged: {why}") },
+            Self::NotOurs(why) | Self::NotJudged(why) => {
+                Told { outcome: None, code: 0, sentence: format!("not judged: {why}") }
+            }
             Self::Judged(_, judged) => Told {
                 outcome: Some(judged.verdict.outcome()),
                 code: judged.verdict.code().number(),

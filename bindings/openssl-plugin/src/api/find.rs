@@ -6,15 +6,14 @@ use std::ptr;
 use super::{MECAI_OPENSSL_ERR_PANIC, SSL, SSL_CTX, number, result, write};
 use crate::find;
 use crate::guard::guard;
-use crate::live::LIVE;
 
 /// From now on, contexts and connections of one OpenSSL of the process can be found by the other mecai_openssl_find_…
 /// calls, and its connections keep what the server sent for mecai_openssl_verdict_json. It is the OpenSSL whose functions
 /// the loaded file `object` uses, which is named as it was loaded (the path of a language's own SSL module, or of libssl);
 /// NULL is the program itself. Nothing is loaded.
 ///
-/// Call it before the first SSL_new that is to be found; a further call changes nothing, and costs little. It attaches
-/// nothing: that remains to mecai_openssl_attach.
+/// Call it before the first SSL_new that is to be found; a further call changes nothing. It attaches nothing: that remains
+/// to mecai_openssl_attach. Other copies of MECAI that the process has by then are told, too.
 ///
 /// Gives 0 or an error, and a sentence, as mecai_openssl_attach does: MECAI_OPENSSL_ERR_HIDDEN where the object is not
 /// loaded, where it uses no OpenSSL, or one that hides its functions. Any thread may call this.
@@ -78,5 +77,5 @@ pub unsafe extern "C" fn mecai_openssl_find_context(ssl: *const SSL) -> *mut SSL
 /// that uses the connection.
 #[unsafe(no_mangle)]
 pub extern "C" fn mecai_openssl_find_by_data(data: *const c_void) -> *mut SSL {
-    guard(ptr::null_mut(), || LIVE.find(data).unwrap_or(ptr::null_mut()))
+    guard(ptr::null_mut(), || find::by_data(data).unwrap_or(ptr::null_mut()))
 }

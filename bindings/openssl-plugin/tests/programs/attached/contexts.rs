@@ -198,21 +198,47 @@ fn a_context_with_a_serverinfo_file_is_no_more_attached() {
     expect(&lines, &["server 32 OpenSSL refused a part: free this context"]);
 }
 
-/// The module of openssl.cnf and the library that a program links may be two files, of which neither knows the other.
+/// The module of openssl.cnf and the library that a program links may be two files. Whoever is asked about what the other
+/// one attends to asks that one.
 #[test]
-fn another_copy_in_the_process_is_noticed() {
+fn another_copy_in_the_process_is_asked() {
     let mut attached = Attached::new();
     let world = &attached.in_memory.world;
     let copy = world.path("copy.so");
     std::fs::copy(&attached.in_memory.module, &copy).unwrap();
-    let config = world.write_config("copy", &[]);
+    let config = world.write_config("copy", &[("vouchers", &world.path("vouchers"))]);
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, text.replace(attached.in_memory.module.to_str().unwrap(), &copy)).unwrap();
     attached.in_memory.config = config;
-    let lines = attached.run(&[&attached.client(&[]), &words("shake status")]);
-    let already = "client 40 MECAI is already attached to this context: by another copy of MECAI in this process";
-    let elsewhere = "client 6 this context is attended to by another copy of MECAI in this process";
-    expect(&lines, &[already, "failed 0x0 ", elsewhere, "server 6 ", "process 0 "]);
+    let says = "another copy of MECAI in this process says: ";
+    let found = words("find json shake resume shake name elsewhere.example shake own shake status");
+    for script in [words("shake status"), found] {
+        let lines = attached.run(&[&attached.client(&[]), &script]);
+        let already = "client 40 MECAI is already attached to this context: by another copy of MECAI in this process";
+        assert!(lines[0].starts_with(already), "{lines:#?}");
+        assert!(
+            lines[1].starts_with(&format!("connected 0x4d01 19713 accepted: {says}accepted {HOST}: ")),
+            "{lines:#?}"
+        );
+        if script.len() == 2 {
+            expect(
+                &lines[2..],
+                &[
+                    &format!("client 2 {says}attached: a handshake of this context has been judged"),
+                    &format!("server 1 {says}attached: "),
+                    "process 0 ",
+                ],
+            );
+            continue;
+        }
+        let told = super::json::told(&lines);
+        let outcomes: Vec<_> = told.iter().map(|(_, account)| account["outcome"].as_str().unwrap()).collect();
+        assert_eq!(outcomes, ["accepted", "accepted", "refused", "not_judged"], "{lines:#?}");
+        assert_eq!(told[0].1["chain"], serde_json::json!(["operator-0"]));
+        assert_eq!(told[0].1["bundles"].as_array().unwrap().len(), 1, "the other copy finds, too");
+        let last = &lines[lines.len() - 3];
+        assert!(last.starts_with(&format!("client 3 {says}a handshake asked for vouchers")), "{lines:#?}");
+    }
 }
 
 #[test]

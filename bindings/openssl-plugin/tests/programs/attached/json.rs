@@ -11,7 +11,7 @@ use crate::in_memory::{ASAN, VALGRIND, Watched};
 use crate::world::{HOST, Vouched, World, answer, now};
 
 /// Each outcome that the program printed, with what it told of it; the sentences are the same.
-fn told(lines: &[String]) -> Vec<(&str, Value)> {
+pub(super) fn told(lines: &[String]) -> Vec<(&str, Value)> {
     let outcomes = lines.iter().filter(|line| line.starts_with("connected") || line.starts_with("failed"));
     let accounts = lines.iter().filter_map(|line| line.strip_prefix("json "));
     let told: Vec<(&str, Value)> = outcomes
