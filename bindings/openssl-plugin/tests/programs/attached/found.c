@@ -180,7 +180,7 @@ static void find_among(int many) {
         SSL *ssl = all_of_them[number] = SSL_new(contexts.client);
         BIO *bio = BIO_new(BIO_s_mem());
         must(ssl != NULL && bio != NULL, "no connection");
-        SSL_set_bio(ssl, bio, BIO_up_ref(bio) == 1 ? bio : NULL);
+        SSL_set_bio(ssl, bio, bio);
         SSL_set_app_data(ssl, &held[number]);
         SSL_connect(ssl);
     }

@@ -14,7 +14,7 @@ fn run(attached: &Attached, arguments: &[&str], preloaded: &str) -> Vec<String> 
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/attached/script.c");
     let program = world.cc("linked", source, &[arguments, &[module, &directory, "-ldl", "-lpthread"]].concat());
     let mut command = Command::new(program);
-    command.args(attached.client(&[])).args(words("shake status")).env("OPENSSL_CONF", "/dev/null");
+    command.args(attached.client(&[])).args(words("shake status find")).env("OPENSSL_CONF", "/dev/null");
     command.arg(world.path("root.pem")).arg(&in_memory.site.certificate).arg(&in_memory.site.key);
     let output = command.env("LD_PRELOAD", preloaded).output().unwrap();
     assert!(output.status.success(), "{:?} {}", output.status, said(&output));
@@ -31,6 +31,7 @@ fn an_openssl_that_shows_its_names_is_used() {
     assert_eq!(lines[0], "client 0 attached");
     assert!(lines[1].starts_with("failed 0x1 40 no_voucher: "), "{lines:?}");
     assert!(lines[2].starts_with("client 2 "), "{lines:?}");
+    assert_eq!(lines.len(), 5, "its connections can be found: {lines:?}");
 }
 
 /// With a context of one OpenSSL, functions of another would read what is not there.
@@ -44,6 +45,10 @@ fn an_openssl_that_hides_its_names_is_left_alone_also_beside_another() {
         assert_eq!(lines[0], format!("client 30 {reason}"), "{preloaded}");
         assert!(lines[1].starts_with("connected 0x0 0 not_judged: "), "{lines:?}");
         assert_eq!(lines[2], format!("client 0 not attached: {reason}"));
+        // Of the other one's names the program might make use.
+        let not_found = "find 30 no OpenSSL whose functions can be found is used by the program: it has no \
+                         SSL_CTX_get_ssl_method, or has it linked in and hidden";
+        assert_eq!(lines[5..], if preloaded.is_empty() { vec![not_found] } else { vec![] });
     }
 }
 
@@ -57,4 +62,5 @@ fn an_openssl_that_shows_only_a_part_is_left_alone() {
     let lines = run(&attached, &[&[shown.as_str()][..], &OWN].concat(), "");
     assert!(lines[0].starts_with("client 30 the program: its OpenSSL hides "), "{lines:?}");
     assert!(lines[1].starts_with("connected 0x0 0 not_judged: "), "{lines:?}");
+    assert!(lines[5].starts_with("find 30 the program: its OpenSSL hides "), "{lines:?}");
 }

@@ -161,6 +161,13 @@ static void connect_to(const char *address) {
     ERR_clear_error();
 }
 
+static void find(void) {
+    char sentence[1024];
+    uint32_t result = mecai_openssl_find_in(NULL, sentence, sizeof sentence);
+    finds = result == 0;
+    if (!finds) printf("find %u %s\n", result, sentence);
+}
+
 static void status(void) {
     char sentence[1024];
     uint32_t number = mecai_openssl_context_status(contexts.client, sentence, sizeof sentence);
@@ -208,7 +215,7 @@ int main(int argc, char **argv) {
         else if (strcmp(*at, "again") == 0) shake(1);
         else if (strcmp(*at, "connect") == 0) connect_to(*++at);
         else if (strcmp(*at, "asks") == 0) SSL_CTX_set_client_hello_cb(contexts.server, tell_hello, NULL);
-        else if (strcmp(*at, "find") == 0) finds = mecai_openssl_find_in(NULL, NULL, 0) == 0;
+        else if (strcmp(*at, "find") == 0) find();
         else if (strcmp(*at, "json") == 0) tells_json = 1;
         else if (strcmp(*at, "status") == 0) status();
         else if (strcmp(*at, "serverinfo") == 0) {
