@@ -18,16 +18,23 @@ from ._errors import (
     VoucherError,
 )
 from ._install import install, uninstall
+from ._list import Authority, AuthorityList, Operator
 from ._peer import verdict
+from ._policy import Policy
 from ._refusal import refusal
 from ._report import Report
 from ._settings import Settings
+from ._state import State, reports
 from ._status import ContextStatus, Status, status
+from ._store import Store
 from ._verdict import Alternate, Verdict
+from ._verifier import Verifier, verify
 
 __all__ = [
     "AlreadyAttached",
     "Alternate",
+    "Authority",
+    "AuthorityList",
     "Bundle",
     "ContextStatus",
     "Endorsement",
@@ -35,21 +42,28 @@ __all__ = [
     "FormatError",
     "InternalError",
     "NotVouched",
+    "Operator",
+    "Policy",
     "Report",
     "SSLContext",
     "Settings",
     "SettingsError",
+    "State",
     "Statement",
     "Status",
+    "Store",
     "StoreError",
     "UnsupportedInterpreter",
     "Verdict",
+    "Verifier",
     "VoucherError",
     "attach",
     "create_default_context",
     "install",
     "refusal",
+    "reports",
     "status",
     "uninstall",
     "verdict",
+    "verify",
 ]

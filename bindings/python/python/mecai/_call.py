@@ -5,7 +5,9 @@ A buffer or text is copied before a call: another thread may change a bytearray 
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -48,6 +50,13 @@ def failure(result: int, error: Any) -> Error:
         return InternalError("the library has failed inside: please report this", "internal")
     sentence = take_sentence(error) or word
     return _class_of(result)(sentence, word)
+
+
+def warn(error: Any, what: str) -> None:
+    """Logs, where a call has worked all the same, what the error in its cell says, and frees it."""
+    problem = take_sentence(error)
+    if problem is not None:
+        logging.getLogger("mecai").warning("%s: %s", what, problem)
 
 
 def take_sentence(error: Any) -> str | None:
@@ -174,6 +183,11 @@ def seconds(value: datetime | float, name: str) -> int:
     if value != value or value in (float("inf"), float("-inf")):
         raise ValueError(f"{name} is {value}")
     return number(int(value), name, 0, LAST_SECOND)
+
+
+def time_or_now(value: datetime | float | None, name: str) -> int:
+    """A time in seconds since 1970; the clock's if there is none."""
+    return int(time.time()) if value is None else seconds(value, name)
 
 
 def address(value: Address | str, name: str) -> bytes:

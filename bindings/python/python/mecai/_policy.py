@@ -1,0 +1,106 @@
+"""What a client demands of a handshake (docs/spec.md, section 8; the names are those of docs/module.md)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mecai._native import ffi, lib
+
+from . import _call, _certificate
+from ._certificate import Path
+from ._errors import SettingsError
+from ._value import Value
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+Mode = Literal["require", "opportunistic", "observe"]
+AddressRule = Literal["note", "require", "ignore"]
+
+_MODES = {
+    "require": lib.MECAI_MODE_REQUIRE,
+    "opportunistic": lib.MECAI_MODE_OPPORTUNISTIC,
+    "observe": lib.MECAI_MODE_OBSERVE,
+}
+_ADDRESSES = {
+    "note": lib.MECAI_ADDRESSES_NOTE,
+    "require": lib.MECAI_ADDRESSES_REQUIRE,
+    "ignore": lib.MECAI_ADDRESSES_IGNORE,
+}
+_NUMBER_MAX = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Policy(Value):
+    """What is demanded. It is checked when it is made: `SettingsError` names what cannot be."""
+
+    mode: Mode = "require"
+    """What happens to a handshake that misses the rules: "require" refuses it, "opportunistic" refuses it where the host is
+    remembered to have promised vouchers, "observe" lets it through."""
+    quorum: int = 2
+    """How many operators of the pick must have vouched, 1 to `candidates`."""
+    candidates: int = 4
+    """How many operators are picked, 1 to 31."""
+    region: str | None = None
+    """Narrows the pick to authorities in this region, as long as enough of them remain."""
+    addresses: AddressRule = "note"
+    """What a peer is at an address that no counted authority saw: "note", "require" (it is refused, and so is a peer whose
+    address is not known), or "ignore"."""
+    exempt: Iterable[str] = ()
+    """Whom nobody needs to vouch for: names, "*.name.example" for every name below, and addresses or ranges, which cover only
+    what is meant by address. Becomes a tuple."""
+    local_roots: Path | Iterable[Buffer] = ()
+    """Trust anchors whose certificates need no vouchers: a PEM file, or each as a certificate or as the SHA-256 of its
+    SubjectPublicKeyInfo. Becomes a tuple of such hashes."""
+    failover: bool = True
+    """Whether a server's alternate is looked at when its own certificate fails."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.exempt, str):
+            raise TypeError("exempt must be an iterable of str, not str")
+        _set(self, "exempt", tuple(self.exempt))
+        _set(self, "local_roots", tuple(_hashes(self.local_roots)))
+        build(self)
+
+
+def build(policy: Policy) -> Any:
+    """The mecai_policy of a policy."""
+    builder = _call.new("mecai_policy_builder", lib.mecai_policy_builder_new)
+    _call.call(lib.mecai_policy_builder_set_mode, builder, _one_of(_MODES, "mode", policy.mode))
+    quorum = _call.number(policy.quorum, "quorum", 0, _NUMBER_MAX)
+    candidates = _call.number(policy.candidates, "candidates", 0, _NUMBER_MAX)
+    _call.call(lib.mecai_policy_builder_set_quorum, builder, quorum, candidates)
+    region = ffi.NULL if policy.region is None else _call.text(policy.region, "region")
+    _call.call(lib.mecai_policy_builder_set_region, builder, region)
+    _call.call(lib.mecai_policy_builder_set_addresses, builder, _one_of(_ADDRESSES, "addresses", policy.addresses))
+    for exemption in policy.exempt:
+        _call.call(lib.mecai_policy_builder_add_exemption, builder, _call.text(exemption, "exempt"))
+    for root in _hashes(policy.local_roots):
+        _call.call(lib.mecai_policy_builder_add_local_root, builder, root, len(root))
+    if not isinstance(policy.failover, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"failover must be a bool, not {type(policy.failover).__name__}")
+    _call.call(lib.mecai_policy_builder_set_failover, builder, policy.failover)
+    return _call.new("mecai_policy", lib.mecai_policy_builder_build, builder)
+
+
+def _hashes(roots: Path | Iterable[Buffer]) -> list[bytes]:
+    if isinstance(roots, (str, os.PathLike)):
+        return [_certificate.spki_hash(certificate) for certificate in _certificate.certificates(roots, "local_roots")]
+    if isinstance(roots, (bytes, bytearray, memoryview)):
+        raise TypeError("local_roots must be a path or an iterable of bytes-like objects, not one of these")
+    return [_certificate.hash_of(root, "local_roots") for root in roots]
+
+
+def _one_of(words: dict[str, int], name: str, word: object) -> int:
+    if not isinstance(word, str):
+        raise TypeError(f"{name} must be a str, not {type(word).__name__}")
+    if word not in words:
+        raise SettingsError(f"{name} is {word!r}, none of {', '.join(words)}", "value")
+    return words[word]
+
+
+def _set(policy: Policy, name: str, value: object) -> None:
+    object.__setattr__(policy, name, value)
