@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from operator import index
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeGuard
 
 from mecai._native import ffi, lib
 
@@ -137,13 +137,22 @@ def octets(value: Buffer, name: str) -> bytes:
     except TypeError:
         if hasattr(type(value), "__buffer__"):  # It is one, and has failed.
             raise
-        _refuse(value, name, "bytes-like object")
+        refuse(value, name, "bytes-like object")
+
+
+def is_buffer(value: object) -> TypeGuard[Buffer]:
+    """Whether something is a bytes-like object, such as an array, which may be an iterable as well."""
+    try:
+        memoryview(value).release()  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        return hasattr(type(value), "__buffer__")
+    return True
 
 
 def text(value: str, name: str) -> bytes:
     """A text as the library takes it."""
     if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        _refuse(value, name, "str")
+        refuse(value, name, "str")
     encoded = str.encode(value)
     if b"\0" in encoded:
         raise ValueError(f"{name} has a NUL in it: {value!r}")
@@ -155,7 +164,7 @@ def path(value: str | bytes | os.PathLike[str] | os.PathLike[bytes], name: str) 
     try:
         encoded = os.fsencode(value)
     except TypeError:
-        _refuse(value, name, "str, bytes or os.PathLike")
+        refuse(value, name, "str, bytes or os.PathLike")
     if b"\0" in encoded:
         raise ValueError(f"{name} has a NUL in it: {value!r}")
     return encoded
@@ -166,7 +175,7 @@ def number(value: int, name: str, lowest: int, highest: int) -> int:
     try:
         whole = index(value)
     except TypeError:
-        _refuse(value, name, "int")
+        refuse(value, name, "int")
     if not lowest <= whole <= highest:
         raise ValueError(f"{name} is {whole}, not {lowest} to {highest}")
     return whole
@@ -179,7 +188,7 @@ def seconds(value: datetime | float, name: str) -> int:
             raise ValueError(f"{name} has no time zone: {value!r}")
         return number((value - EPOCH) // timedelta(seconds=1), name, 0, LAST_SECOND)
     if not isinstance(value, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        _refuse(value, name, "datetime with a time zone, or seconds since 1970")
+        refuse(value, name, "datetime with a time zone, or seconds since 1970")
     if value != value or value in (float("inf"), float("-inf")):
         raise ValueError(f"{name} is {value}")
     return number(int(value), name, 0, LAST_SECOND)
@@ -193,19 +202,15 @@ def time_or_now(value: datetime | float | None, name: str) -> int:
 def address(value: Address | str, name: str) -> bytes:
     """An address, in network order."""
     if not isinstance(value, (str, IPv4Address, IPv6Address)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        _refuse(value, name, "str, IPv4Address or IPv6Address")
+        refuse(value, name, "str, IPv4Address or IPv6Address")
     return ip_address(str(value)).packed
 
 
 def items(values: Iterable[Buffer], name: str) -> list[bytes]:
     """Copies of the octets of each of some bytes-like objects, which one itself is not."""
-    if isinstance(values, (str, bytes, bytearray, memoryview)):
-        _refuse(values, name, "iterable of bytes-like objects")
-    try:
-        iterator = iter(values)
-    except TypeError:
-        _refuse(values, name, "iterable of bytes-like objects")
-    return [octets(value, f"{name}[{place}]") for place, value in enumerate(iterator)]
+    if isinstance(values, str) or is_buffer(values) or not hasattr(values, "__iter__"):
+        refuse(values, name, "iterable of bytes-like objects")
+    return [octets(value, f"{name}[{place}]") for place, value in enumerate(values)]
 
 
 class Views:
@@ -223,5 +228,6 @@ class Views:
         return len(self._kept)
 
 
-def _refuse(value: object, name: str, wanted: str) -> NoReturn:
+def refuse(value: object, name: str, wanted: str) -> NoReturn:
+    """Raises the TypeError of an argument."""
     raise TypeError(f"{name} must be a {wanted}, not {type(value).__name__}") from None

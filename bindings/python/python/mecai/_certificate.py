@@ -36,10 +36,11 @@ def certificates(value: Certificates, name: str) -> list[bytes]:
     if isinstance(value, (str, os.PathLike)):
         with open(_call.path(value, name), "rb") as file:
             return _split(file.read(), name)
-    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, memoryview)):
-        elements: list[Buffer] = list(value)
-        return [der for index, one in enumerate(elements) for der in _split(_call.octets(one, f"{name}[{index}]"), name)]
-    return _split(_call.octets(value, name), name)
+    if _call.is_buffer(value):
+        return _split(_call.octets(value, name), name)
+    if not isinstance(value, Iterable):
+        _call.refuse(value, name, "path, a bytes-like object, or an iterable of them")
+    return [der for one in _call.items(value, name) for der in _split(one, name)]
 
 
 def digest(certificate: bytes) -> bytes:

@@ -32,6 +32,7 @@ class Handshake:
     """One handshake, whose arguments have been looked at. Used by one thread."""
 
     handle: Any
+    names: list[str]
     chain: list[bytes]
     served: list[bytes]
     peer: bytes
@@ -70,7 +71,8 @@ def read(
         _call.call(lib.mecai_handshake_set_own, handle, _OWN[own])
     else:
         raise SettingsError(f"own is {own!r}, none of accepted, {', '.join(_OWN)}", "value")
-    for name in (host,) if isinstance(host, str) else host or ():
+    meant = [host] if isinstance(host, str) else list(host or ())
+    for name in meant:
         _call.call(lib.mecai_handshake_add_reference, handle, _call.text(name, "host"))
     if sni is not None:
         _call.call(lib.mecai_handshake_set_sni, handle, _call.text(sni, "sni"))
@@ -81,15 +83,17 @@ def read(
     if answer is not None:
         _call.call(lib.mecai_handshake_set_vouchers, handle, answer, len(answer))
     shown = certificates if served is None else _call.items(served, "served")
-    return Handshake(handle, certificates, shown, address, number, answer)
+    return Handshake(handle, meant or ([] if sni is None else [sni]), certificates, shown, address, number, answer)
 
 
 def read_vouchers(vouchers: Vouchers) -> bytes | None:
     """A server's answer to mecai_vouchers: that itself, or made of bundles; None of no bundles."""
     if isinstance(vouchers, Bundle):
         return _write_answer([vouchers.der])
-    if isinstance(vouchers, (str, bytes, bytearray, memoryview)) or not isinstance(vouchers, Iterable):
-        return _call.octets(vouchers, "vouchers")  # pyright: ignore[reportArgumentType]
+    if _call.is_buffer(vouchers):
+        return _call.octets(vouchers, "vouchers")
+    if isinstance(vouchers, str) or not isinstance(vouchers, Iterable):
+        _call.refuse(vouchers, "vouchers", "bytes-like object, a Bundle, or an iterable of them")
     bundles = [
         bundle.der if isinstance(bundle, Bundle) else _call.octets(bundle, f"vouchers[{index}]")
         for index, bundle in enumerate(vouchers)

@@ -69,7 +69,7 @@ def read(
         chain=chain_owners(authorities, shown.chain) if shown.chain else None,
         peer=_call.address_of(handshake.peer) if handshake.peer else None,
         port=handshake.port or None,
-        addresses=seen_at(bundles, name, certificate),
+        addresses=seen_at(bundles, handshake.names, certificate),
         notes=tuple(word for bit, word in _NOTES.items() if notes[0] & bit),
         alarm=alarm[0],
         alternate=_alternate(handle),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, Literal
 
 from mecai._native import ffi, lib
@@ -12,6 +13,7 @@ from mecai._native import ffi, lib
 from . import _call, _certificate
 from ._certificate import Path
 from ._errors import SettingsError
+from ._settings import Exempt
 from ._value import Value
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _ADDRESSES = {
     "require": lib.MECAI_ADDRESSES_REQUIRE,
     "ignore": lib.MECAI_ADDRESSES_IGNORE,
 }
+_ADDRESS_TYPES = (IPv4Address, IPv4Network, IPv6Address, IPv6Network)
 _NUMBER_MAX = (1 << 32) - 1
 
 
@@ -49,9 +52,9 @@ class Policy(Value):
     addresses: AddressRule = "note"
     """What a peer is at an address that no counted authority saw: "note", "require" (it is refused, and so is a peer whose
     address is not known), or "ignore"."""
-    exempt: Iterable[str] = ()
-    """Whom nobody needs to vouch for: names, "*.name.example" for every name below, and addresses or ranges, which cover only
-    what is meant by address. Becomes a tuple."""
+    exempt: Exempt | Iterable[Exempt] = ()
+    """Whom nobody needs to vouch for: names, "*.name.example" for every name below, and addresses or networks, which cover
+    only what is meant by address; in a text, with commas between them. Becomes a tuple of texts."""
     local_roots: Path | Iterable[Buffer] = ()
     """Trust anchors whose certificates need no vouchers: a PEM file, or each as a certificate or as the SHA-256 of its
     SubjectPublicKeyInfo. Becomes a tuple of such hashes."""
@@ -59,9 +62,7 @@ class Policy(Value):
     """Whether a server's alternate is looked at when its own certificate fails."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.exempt, str):
-            raise TypeError("exempt must be an iterable of str, not str")
-        _set(self, "exempt", tuple(self.exempt))
+        _set(self, "exempt", tuple(_exemptions(self.exempt)))
         _set(self, "local_roots", tuple(_hashes(self.local_roots)))
         build(self)
 
@@ -76,7 +77,7 @@ def build(policy: Policy) -> Any:
     region = ffi.NULL if policy.region is None else _call.text(policy.region, "region")
     _call.call(lib.mecai_policy_builder_set_region, builder, region)
     _call.call(lib.mecai_policy_builder_set_addresses, builder, _one_of(_ADDRESSES, "addresses", policy.addresses))
-    for exemption in policy.exempt:
+    for exemption in _exemptions(policy.exempt):
         _call.call(lib.mecai_policy_builder_add_exemption, builder, _call.text(exemption, "exempt"))
     for root in _hashes(policy.local_roots):
         _call.call(lib.mecai_policy_builder_add_local_root, builder, root, len(root))
@@ -86,11 +87,25 @@ def build(policy: Policy) -> Any:
     return _call.new("mecai_policy", lib.mecai_policy_builder_build, builder)
 
 
+def _exemptions(exempt: Exempt | Iterable[Exempt]) -> list[str]:
+    if isinstance(exempt, str):
+        return [part.strip() for part in exempt.split(",")] if exempt else []
+    if isinstance(exempt, _ADDRESS_TYPES):
+        return [str(exempt)]
+    return [str(one) if isinstance(one, _ADDRESS_TYPES) else _text(one) for one in exempt]
+
+
+def _text(exemption: object) -> str:
+    if not isinstance(exemption, str):
+        raise TypeError(f"an exemption must be a str, an address or a network, not {type(exemption).__name__}")
+    return exemption
+
+
 def _hashes(roots: Path | Iterable[Buffer]) -> list[bytes]:
     if isinstance(roots, (str, os.PathLike)):
         return [_certificate.spki_hash(certificate) for certificate in _certificate.certificates(roots, "local_roots")]
-    if isinstance(roots, (bytes, bytearray, memoryview)):
-        raise TypeError("local_roots must be a path or an iterable of bytes-like objects, not one of these")
+    if _call.is_buffer(roots) or not hasattr(roots, "__iter__"):
+        _call.refuse(roots, "local_roots", "path, or an iterable of bytes-like objects")
     return [_certificate.hash_of(root, "local_roots") for root in roots]
 
 

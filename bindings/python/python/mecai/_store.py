@@ -136,6 +136,6 @@ class Store(Held):
 
 
 def _ders(bundles: Iterable[Bundle | Buffer]) -> list[bytes]:
-    if isinstance(bundles, (str, bytes, bytearray, memoryview)):
-        raise TypeError(f"bundles must be a Bundle or an iterable of them, not {type(bundles).__name__}")
+    if isinstance(bundles, str) or _call.is_buffer(bundles) or not hasattr(bundles, "__iter__"):
+        _call.refuse(bundles, "bundles", "Bundle, or an iterable of them or of their octets")
     return _call.items([bundle.der if isinstance(bundle, Bundle) else bundle for bundle in bundles], "bundles")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -16,6 +16,7 @@ from . import _call
 from ._bundle import Bundle
 from ._call import Address
 from ._errors import FormatError
+from ._names import is_meant
 from ._report import Report
 from ._value import Value
 
@@ -139,7 +140,7 @@ class Verdict(Value):
             chain=None if told["chain"] is None else tuple(told["chain"]),
             peer=None if told["peer"] is None else ip_address(told["peer"]),
             port=told["port"],
-            addresses=seen_at(bundles, told["name"], certificate),
+            addresses=seen_at(bundles, [told["name"]] if told["name"] else [], certificate),
             notes=tuple(told["notes"]),
             alarm=told["alarm"],
             alternate=failover and Alternate(failover["used"], failover["code"], failover["sentence"]),
@@ -161,20 +162,14 @@ def read_bundles(octets: Iterable[bytes]) -> tuple[tuple[Bundle, ...], tuple[byt
     return tuple(bundles), tuple(unreadable)
 
 
-def seen_at(bundles: Iterable[Bundle], name: str | None, certificate: bytes | None) -> tuple[Address, ...]:
-    """The addresses of statements for this name and certificate; of any certificate where that is None."""
+def seen_at(bundles: Iterable[Bundle], names: Collection[str], certificate: bytes | None) -> tuple[Address, ...]:
+    """The addresses of statements for one of these names and this certificate; for any where that is None."""
     seen: set[Address] = set()
     for bundle in bundles:
         about = bundle.statement
-        if name is not None and _is_for(about.host, name) and certificate in (None, about.certificate):
+        if is_meant(about.host, names) and certificate in (None, about.certificate):
             seen.update(about.addresses)
     return tuple(sorted(seen, key=lambda address: (address.version, int(address))))
-
-
-def _is_for(host: str, name: str) -> bool:
-    """Whether a statement's host is what a program meant; a name that begins with a dot means every host below."""
-    meant = name.lower()
-    return host.endswith(meant) if meant.startswith(".") else host == meant
 
 
 def _canonical(report: Any) -> str:
