@@ -70,6 +70,8 @@ class VoucherError(ssl.SSLCertVerificationError):
         self.reason = "CERTIFICATE_VERIFY_FAILED"
         self.verify_code = APPLICATION_VERIFICATION
         self.verify_message = "application verification failure"
+        # aiohttp tells its users no more than these; `strerror` stays what OpenSSL said.
+        self.args = (number, str(self))
 
     @classmethod
     def of(cls, original: ssl.SSLError, verdict: Verdict) -> VoucherError:
@@ -81,8 +83,12 @@ class VoucherError(ssl.SSLCertVerificationError):
     def __str__(self) -> str:
         return f"MECAI {self.verdict.explanation}"
 
+    def __repr__(self) -> str:
+        # urllib3 and requests tell their users no more than this.
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __reduce__(self) -> tuple[type[VoucherError], tuple[object, ...], dict[str, object]]:
-        return type(self), (self.verdict, *self.args), vars(self)
+        return type(self), (self.verdict, self.errno, self.strerror), vars(self)
 
 
 # X509_V_ERR_APPLICATION_VERIFICATION: what OpenSSL has for the rules of a program of its own.

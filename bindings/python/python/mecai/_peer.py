@@ -11,12 +11,14 @@ from ._verdict import Verdict
 # Where the objects of HTTP clients keep the next one on the way to the connection, nearest first.
 _STEPS = (
     "raw",  # requests.Response; the io.BufferedReader of http.client
+    "_protocol",  # aiohttp.ClientResponse, also of a short body, which has come with the head
     "connection",  # urllib3.HTTPResponse, aiohttp.ClientResponse
-    "transport",  # aiohttp's connection
+    "transport",  # aiohttp's connection and protocol
     "sock",  # http.client.HTTPSConnection and those of urllib3
     "sslobj",  # urllib3's TLS in TLS
     "_sock",  # the socket.SocketIO of http.client
     "fp",  # http.client.HTTPResponse, urllib.error.HTTPError
+    "owner",  # the interpreter's own object, which httpcore gives: its SSLSocket
 )
 
 # The longest way is HTTPError, HTTPResponse, BufferedReader, SocketIO, SSLSocket.
