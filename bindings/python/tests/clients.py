@@ -72,7 +72,7 @@ def requests(url: str, context: Context) -> mecai.Verdict:
 
     class Adapter(HTTPAdapter):
         def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
-            super().init_poolmanager(*arguments, **keywords, ssl_context=context)  # type: ignore[no-untyped-call]
+            super().init_poolmanager(*arguments, **keywords, ssl_context=context)
 
     with Session() as session:
         if context is not None:
@@ -154,8 +154,7 @@ class Client:
 
     def exception(self) -> type[Exception]:
         module, name = self.refuses_by.rsplit(".", 1)
-        kind = getattr(importlib.import_module(module), name)
-        assert issubclass(kind, Exception)
+        kind: type[Exception] = getattr(importlib.import_module(module), name)
         return kind
 
 

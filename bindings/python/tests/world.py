@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Any
 
 import names
 import pki
-import programs
 import vouchers
 from cryptography.hazmat.primitives.asymmetric import ec
 from nginx import Nginx
@@ -79,17 +78,18 @@ class World:
         The authorities' visits made it look for vouchers when there were none, and it looks again after 5 seconds; a
         new worker looks at once.
         """
-        ask = ["openssl", "s_client", "-tls1_2", "-serverinfo", "65357", "-servername", HOST]
-        ask += ["-connect", f"{ADDRESS}:{self.port}"]
-        deadline = time.monotonic() + 60
-        is_reloaded = False
-        while "SERVERINFO FOR EXTENSION 65357" not in programs.run(ask).stdout:
-            if not is_reloaded and list(self.store.glob("*.vouchers")):
-                os.kill(int((self.site / "nginx/nginx.pid").read_text()), signal.SIGHUP)
-                is_reloaded = True
+        self._wait(lambda: bool(list(self.store.glob("*.vouchers"))))
+        master = int((self.site / "nginx/nginx.pid").read_text())
+        workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        os.kill(master, signal.SIGHUP)
+        self._wait(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+    def _wait(self, is_done: Callable[[], bool], within: float = 60.0) -> None:
+        deadline = time.monotonic() + within
+        while not is_done():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"no vouchers after a minute: {(self.site / 'agent.log').read_text()}")
-            time.sleep(0.02)
+                raise TimeoutError(f"no vouchers after {within} s: {(self.site / 'agent.log').read_text()}")
+            time.sleep(0.01)
 
     def end(self) -> None:
         names.forget()
@@ -114,9 +114,9 @@ class World:
     def unvouched_url(self) -> str:
         return f"https://{HOST}:{self.unvouched.port}/kilobyte"
 
-    def settings(self, state: Path | None = None) -> dict[str, str]:
+    def settings(self, state: Path | None = None) -> dict[str, Any]:
         """What a client has to be told; `state` is one test's own (tmp_path / "state")."""
-        settings = {"authorities": str(self.authorities), "authorities_keys": self.authorities_keys}
+        settings: dict[str, Any] = {"authorities": str(self.authorities), "authorities_keys": self.authorities_keys}
         return settings if state is None else {**settings, "state": str(state)}
 
     def facts(self, state: Path | None = None) -> dict[str, Any]:
