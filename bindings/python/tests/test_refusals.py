@@ -47,7 +47,7 @@ def test_it_is_what_ssl_raises_and_says_why(world: World, client: mecai.SSLConte
     error, real = caught.value, real_error(world)
     for kind in (ssl.SSLCertVerificationError, ssl.SSLError, OSError, ValueError):
         assert isinstance(error, kind)
-    names = ["errno", "strerror", "args", "reason", "library", "verify_code", "verify_message", "filename"]
+    names = ["errno", "strerror", "reason", "library", "verify_code", "verify_message", "filename"]
     assert {name: getattr(error, name) for name in names} == {name: getattr(real, name) for name in names}
     assert (error.verify_code, error.reason, error.library) == (50, "CERTIFICATE_VERIFY_FAILED", "SSL")
     assert (error.verdict.outcome, error.verdict.code, error.code) == ("refused", "no_voucher", "no_voucher")
