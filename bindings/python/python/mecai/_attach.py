@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # OpenSSL wants one thread at a time for a context. Reentrant, as a finalizer may make a context meanwhile.
 _lock = threading.RLock()
 
-# Settings of contexts that are alive.
-_attached: weakref.WeakKeyDictionary[ssl.SSLContext, Wanted] = weakref.WeakKeyDictionary()
+# Contexts that are alive, and have MECAI by this package.
+_attached: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet()
 
 # Those that `install` found to have MECAI by somebody else.
 _of_others: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet()
@@ -55,9 +55,10 @@ def attach_wanted(context: ssl.SSLContext, wanted: Wanted) -> None:
         )
         if result != lib.MECAI_OPENSSL_OK:
             raise _failure(result, _find.text(sentence))
-        _attached[context] = wanted
+        _attached.add(context)
+        _settings.keep(context, wanted)
     if makes_clients(context) and wanted.judges:
-        _sockets.put_into(context, wanted.on_mismatch)
+        _sockets.put_into(context, is_watched=wanted.on_mismatch is not None)
 
 
 def is_useful(context: ssl.SSLContext, wanted: Wanted) -> bool:
@@ -73,12 +74,6 @@ def makes_clients(context: ssl.SSLContext) -> bool:
 def makes_servers(context: ssl.SSLContext) -> bool:
     """Whether connections of this context can be servers."""
     return _stdlib.protocol_of(context) != ssl.PROTOCOL_TLS_CLIENT
-
-
-def settings_of(context: ssl.SSLContext) -> Wanted | None:
-    """The settings that a context was attached with, by this package."""
-    with _lock:
-        return _attached.get(context)
 
 
 def leave_to_others(context: ssl.SSLContext) -> None:

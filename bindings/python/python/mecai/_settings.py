@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict
 from ._errors import SettingsError
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from ._report import Report
 
 Path = str | os.PathLike[str]
@@ -88,6 +90,16 @@ class Wanted:
     def serves(self) -> bool:
         """Whether servers are meant, and have something to show."""
         return self.value("role") != "client" and self.value("vouchers") is not None
+
+
+def keep(context: SSLContext, wanted: Wanted) -> None:
+    """Keeps with a context what it was attached with: in it, since a callback may hold the context itself."""
+    vars(context)["_mecai"] = wanted
+
+
+def kept(context: SSLContext) -> Wanted | None:
+    """What was kept with a context."""
+    return vars(context).get("_mecai")
 
 
 def read(settings: Mapping[str, Any], caller: str) -> Wanted:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ssl
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import _judgement, _unraisable
+from . import _judgement, _settings, _unraisable
 from ._errors import VoucherError
 
 if TYPE_CHECKING:
-    from ._report import Report
     from ._verdict import Verdict
 
     # What is mixed into has these.
@@ -120,14 +118,11 @@ class WatchedSSLObject(_Watched, SSLObject):
     """The same, whose mismatches are told to `on_mismatch`."""
 
 
-def put_into(context: ssl.SSLContext, on_mismatch: Callable[[Report], object] | None) -> None:
+def put_into(context: ssl.SSLContext, is_watched: bool) -> None:
     """Has connections of a context made of these classes; where the program has classes of its own, of such that are
     derived from them."""
-    is_watched = on_mismatch is not None
     context.sslsocket_class = _derived(context.sslsocket_class, is_watched)
     context.sslobject_class = _derived(context.sslobject_class, is_watched)
-    if on_mismatch is not None:
-        _listeners[context] = on_mismatch
 
 
 def raise_refusal(connection: Any, error: ssl.SSLError) -> None:
@@ -169,8 +164,6 @@ def _derived(own: type[Any], is_watched: bool) -> type[Any]:
 
 # --- Telling ---------------------------------------------------------------------------------------------------------
 
-_listeners: weakref.WeakKeyDictionary[ssl.SSLContext, Callable[[Report], object]] = weakref.WeakKeyDictionary()
-
 
 def _tell_once(connection: Any) -> None:
     # The version is none until the handshake is over.
@@ -184,11 +177,11 @@ def _tell_once(connection: Any) -> None:
 
 def _tell(connection: Any, verdict: Verdict) -> None:
     connection._mecai_has_told = True
-    listener = _listeners.get(connection.context)
-    if listener is None or verdict.report is None:
+    wanted = _settings.kept(connection.context)
+    if wanted is None or wanted.on_mismatch is None or verdict.report is None:
         return
     try:
-        listener(verdict.report)
+        wanted.on_mismatch(verdict.report)
     except Exception as error:
         _unraisable.report(error)
 

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
-from . import _attach, _find, _install, _stdlib
+from . import _attach, _find, _install, _settings, _stdlib
 from ._errors import UnsupportedInterpreter
 from ._value import Value
 
@@ -102,7 +102,7 @@ def status(context: ssl.SSLContext | None = None) -> Status | ContextStatus:
         return _of_process()
     plain = _find.plain(context)
     number, sentence = _find.status_of(_find.pointer(plain))
-    wanted = _attach.settings_of(plain)
+    wanted = _settings.kept(plain)
     return ContextStatus(
         state=_STATES.get(number, "other_copy"),
         explanation=sentence,
