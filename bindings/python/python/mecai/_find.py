@@ -125,10 +125,10 @@ def failure(result: int, sentence: str) -> Error | None:
     return None
 
 
-def status_of(found: Any) -> tuple[int, str]:
-    """What the library has seen of a context, an SSL_CTX: a number and a sentence (docs/c-openssl.md)."""
+def status_of(context: ssl.SSLContext) -> tuple[int, str]:
+    """What the library has seen of a context: a number and a sentence (docs/c-openssl.md)."""
     sentence = ffi.new("char[]", SENTENCE_SIZE)
-    return lib.mecai_openssl_context_status(found, sentence, SENTENCE_SIZE), text(sentence)
+    return lib.mecai_openssl_context_status(pointer(context), sentence, SENTENCE_SIZE), text(sentence)
 
 
 def status() -> tuple[int, str]:

@@ -62,7 +62,7 @@ def not_judged(sentence: str) -> Verdict:
 
 
 def _of_context(context: ssl.SSLContext) -> str:
-    status, _ = _find.status_of(_find.pointer(context))
+    status, _ = _find.status_of(context)
     if status == 0:
         return "not judged: MECAI is not attached to the context of this connection"
     if status == _OTHER_COPY:

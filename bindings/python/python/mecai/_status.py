@@ -60,7 +60,7 @@ class Status(Value):
         installed = "installed in this process" if self.installed else "not installed in this process as a whole"
         contexts = f"{self.attached} context{'s have' if self.attached != 1 else ' has'} it"
         others = f", {self.left_to_others} more by somebody else" if self.left_to_others else ""
-        other = f" Another copy attends to new contexts: {self.other_copy}." if self.other_copy else ""
+        other = f" Of new contexts: {self.other_copy}." if self.other_copy else ""
         seen = "" if self.working == "not_installed" else f" {self.explanation[:1].upper()}{self.explanation[1:]}."
         return (
             f"MECAI is {installed}; {contexts}{others}.{seen}{other} "
@@ -75,7 +75,8 @@ class ContextStatus(Value):
     state: State
     """"not_attached"; "attached": no handshake was judged yet, as always of a server's; "working": one was judged;
     "replaced": a handshake went on without being judged; "broken": there is no list that can be used, and clients
-    refuse; "other_copy": another copy of MECAI attends to it, or a serverinfo file."""
+    refuse; "other_copy": another copy of MECAI attends to it that cannot be asked, or a serverinfo file does. Of one
+    that can be asked, it is what that says, and `settings` is None."""
     explanation: str
     """One sentence that says more."""
     settings: tuple[tuple[str, str], ...] | None
@@ -101,7 +102,7 @@ def status(context: ssl.SSLContext | None = None) -> Status | ContextStatus:
     if context is None:
         return _of_process()
     plain = _find.plain(context)
-    number, sentence = _find.status_of(_find.pointer(plain))
+    number, sentence = _find.status_of(plain)
     wanted = _settings.kept(plain)
     return ContextStatus(
         state=_STATES.get(number, "other_copy"),
@@ -116,7 +117,7 @@ def _of_process() -> Status:
     attached, left_to_others = _attach.counts()
     other_copy = unsupported = None
     try:
-        seen, told = _find.status_of(_find.pointer(_stdlib.Apart(ssl.PROTOCOL_TLS_CLIENT)))
+        seen, told = _find.status_of(_stdlib.Apart(ssl.PROTOCOL_TLS_CLIENT))
         other_copy = told if seen != 0 else None
     except UnsupportedInterpreter as error:
         unsupported = str(error)
