@@ -12,6 +12,7 @@ from typing import Any
 
 from ._context import create_default_context
 from ._errors import Error
+from ._list import AuthorityList
 from ._peer import verdict
 from ._refusal import refusal
 from ._verdict import Verdict
@@ -52,7 +53,8 @@ def check(target: Target, settings: dict[str, Any], cafile: str | None, timeout:
     if as_json:
         print(json.dumps(_members(target, found), ensure_ascii=False, indent=2))
     else:
-        print("\n".join(_lines(target, found)))
+        names = _names(settings["authorities"], settings["authorities_keys"])
+        print("\n".join(_lines(target, found, names)))
     return found.exit_code
 
 
@@ -99,7 +101,16 @@ def _members(target: Target, found: Found) -> dict[str, Any]:
     }
 
 
-def _lines(target: Target, found: Found) -> list[str]:
+def _names(authorities: str, keys: str) -> dict[bytes, str]:
+    """The operators' names, by the ids of their authorities; none if the list is no longer what it was."""
+    try:
+        operators = AuthorityList.load(authorities, keys).operators
+    except (Error, OSError):
+        return {}
+    return {authority.id: operator.name for operator in operators for authority in operator.authorities}
+
+
+def _lines(target: Target, found: Found, names: dict[bytes, str]) -> list[str]:
     where = "" if found.peer is None else f" at {found.peer}"
     how = "" if found.version is None else f", {found.version}"
     lines = [f"{target.host} port {target.port}{where}{how}", ""]
@@ -122,5 +133,7 @@ def _lines(target: Target, found: Found) -> list[str]:
             f"  certificate  {about.certificate.hex()}",
             f"  produced     {about.produced_at:%Y-%m-%dT%H:%M:%SZ}, good until {about.not_after:%Y-%m-%dT%H:%M:%SZ}",
         ]
-        lines += [f"  vouched      {endorsement.authority.hex()}" for endorsement in bundle.endorsements]
+        for endorsement in bundle.endorsements:
+            identifier = endorsement.authority
+            lines.append(f"  vouched      {names.get(identifier, 'nobody in the list')} ({identifier.hex()})")
     return lines
