@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def vouching_context(world: World, store: Path | None = None) -> mecai.SSLContex
 @contextmanager
 def connected(
     context: ssl.SSLContext, address: tuple[str, int], host: str = HOST, session: ssl.SSLSession | None = None
-) -> Iterator[ssl.SSLSocket]:
+) -> Generator[ssl.SSLSocket, None, None]:
     """A client's connection, whose greeting was read."""
     with socket.create_connection(address, timeout=30) as plain:
         with context.wrap_socket(plain, server_hostname=host, session=session) as connection:

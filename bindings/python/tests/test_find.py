@@ -45,13 +45,14 @@ class WithOwnBio(ssl.SSLContext):
     def _wrap_bio(self, *arguments: Any, **named: Any) -> Any:
         raise AssertionError("this is the program's")
 
-    def set_npn_protocols(self, *arguments: Any) -> None: ...
+
+def look_away(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None: ...
 
 
 def kinds(world: World) -> dict[str, ssl.SSLContext]:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(world.chain, world.key)
-    server.sni_callback = lambda *_: None
+    server.sni_callback = look_away
     strict = ssl.create_default_context()
     strict.verify_flags |= ssl.VERIFY_X509_STRICT
     strict.minimum_version = strict.maximum_version = ssl.TLSVersion.TLSv1_3
@@ -108,13 +109,13 @@ def test_a_connection_made_meanwhile_is_not_mistaken_for_it() -> None:
         # As a signal handler might, at the worst moment; the second time it does not.
         if not others:
             others.append(context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO()))
-        return ssl.SSLObject._create(ssl.MemoryBIO(), ssl.MemoryBIO(), context=context)  # type: ignore[attr-defined]
+        return context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
 
     context.check_hostname = False
     _find.prepare()
     made, found = _find.making(make)
     assert len(others) == 1
-    assert found == _find.lib.mecai_openssl_find_made()
+    assert found == lib.mecai_openssl_find_made()
     del made
     assert lib.mecai_openssl_find_made() == ffi.NULL
 
@@ -128,7 +129,7 @@ def test_truststore_is_looked_into(world: World, tmp_path: Path) -> None:
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     mecai.attach(context, **world.settings(tmp_path / "state"))
     assert mecai.status(context).state == "attached"
-    assert mecai.status(context._ctx).state == "attached"  # type: ignore[attr-defined]
+    assert mecai.status(context._ctx).state == "attached"
     with pytest.raises(mecai.AlreadyAttached):
         mecai.attach(context, **world.settings(tmp_path / "state"))
 

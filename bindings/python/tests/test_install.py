@@ -51,9 +51,9 @@ class Own(ssl.SSLContext):
 MAKERS: dict[str, Callable[[], ssl.SSLContext]] = {
     "SSLContext": lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
     "default": ssl.create_default_context,
-    "https": ssl._create_default_https_context,  # type: ignore[dict-item]
-    "unverified": ssl._create_unverified_context,
-    "stdlib": ssl._create_stdlib_context,  # type: ignore[attr-defined]
+    "https": getattr(ssl, "_create_default_https_context"),
+    "unverified": getattr(ssl, "_create_unverified_context"),
+    "stdlib": getattr(ssl, "_create_stdlib_context"),
     "both sides": lambda: ssl.SSLContext(ssl.PROTOCOL_TLS),
     "subclass": lambda: Own("x", strict=True),
     "by keyword": lambda: ssl.SSLContext(protocol=ssl.PROTOCOL_TLS_CLIENT),
@@ -89,7 +89,7 @@ def test_the_class_is_the_same_object(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         ssl.SSLContext(99)
     with pytest.raises(TypeError):
-        ssl.SSLContext("client")  # type: ignore[arg-type]
+        ssl.SSLContext("client")  # type: ignore[call-overload]
 
 
 def test_servers_are_attached_where_there_are_vouchers(settings: dict[str, Any], world: World) -> None:
@@ -113,13 +113,14 @@ def test_existing_contexts(settings: dict[str, Any], world: World) -> None:
     class Liar:
         """What an object says of itself is not asked."""
 
-        @property
-        def __class__(self) -> type:  # type: ignore[override]
+        def __getattribute__(self, name: str) -> object:
             raise RuntimeError("an object of the program was disturbed")
 
     liar = Liar()
     old, subclass, server = ssl.create_default_context(), Own("x"), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    other = mecai.create_default_context(**{**settings, "mode": "observe"})
+    settings["mode"] = "observe"
+    other = mecai.create_default_context(**settings)
+    del settings["mode"]
     plain = _plain.context()
     mecai.install(**settings, existing=False)
     assert [state(context) for context in (old, subclass, server, plain)] == ["not_attached"] * 4
@@ -136,7 +137,9 @@ def test_existing_contexts(settings: dict[str, Any], world: World) -> None:
 
 def test_own_contexts_have_their_own_settings(settings: dict[str, Any], world: World) -> None:
     mecai.install(**settings)
-    observing = mecai.SSLContext(**{**settings, "mode": "observe"})
+    settings["mode"] = "observe"
+    observing = mecai.SSLContext(**settings)
+    del settings["mode"]
     assert dict(mecai.status(observing).settings or ())["mode"] == "observe"
     assert state(_plain.context()) == "not_attached"
     late = ssl.create_default_context()
@@ -154,9 +157,10 @@ def test_twice(settings: dict[str, Any]) -> None:
     mecai.install(**settings)
     mecai.install(**settings, existing=False, mode=None)
     assert vars(ssl.SSLContext)["__new__"] is ours
-    for other in ({"mode": "observe"}, {"on_mismatch": print}):
+    others: list[dict[str, Any]] = [{"mode": "observe"}, {"on_mismatch": print}]
+    for other in others:
         with pytest.raises(mecai.AlreadyAttached, match="call mecai.uninstall") as caught:
-            mecai.install(**settings, **other)
+            mecai.install(**{**settings, **other})
         assert caught.value.code == "installed"
     mecai.uninstall()
     mecai.uninstall()
@@ -166,14 +170,15 @@ def test_twice(settings: dict[str, Any]) -> None:
 
 def test_bad_settings_are_told_by_install_itself(settings: dict[str, Any]) -> None:
     before = vars(ssl.SSLContext)["__new__"]
-    for bad, error in (
+    cases: list[tuple[dict[str, Any], type[Exception]]] = [
         ({**settings, "quorum": 9}, mecai.SettingsError),
         ({**settings, "authorities": "/nowhere"}, mecai.SettingsError),
         ({"role": "server", "vouchers": "/nowhere"}, mecai.SettingsError),
         ({}, mecai.SettingsError),
         ({**settings, "quorum": "two"}, TypeError),
         ({**settings, "mood": "require"}, TypeError),
-    ):
+    ]
+    for bad, error in cases:
         with pytest.raises(error):
             mecai.install(**bad)
         assert vars(ssl.SSLContext)["__new__"] is before
@@ -193,7 +198,7 @@ def test_a_context_that_cannot_be_attached_cannot_be_made(
 
     with monkeypatch.context() as patch:
         patch.setattr(_find, "pointer", fail)
-        for make in (ssl.create_default_context, lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)):
+        for make in (MAKERS["default"], MAKERS["SSLContext"], MAKERS["subclass"]):
             with pytest.raises(mecai.UnsupportedInterpreter, match="as if"):
                 make()
     assert state(ssl.create_default_context()) == "attached"

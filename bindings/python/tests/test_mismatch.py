@@ -32,7 +32,11 @@ def client(world: World, tmp_path: Path, **settings: Any) -> mecai.SSLContext:
 @pytest.mark.every_interpreter
 def test_what_was_let_through(world: World, elsewhere: Peer, tmp_path: Path) -> None:
     seen: list[tuple[mecai.Report, int]] = []
-    context = client(world, tmp_path, on_mismatch=lambda report: seen.append((report, threading.get_ident())))
+
+    def note(report: mecai.Report) -> None:
+        seen.append((report, threading.get_ident()))
+
+    context = client(world, tmp_path, on_mismatch=note)
     with connected(context, elsewhere.address) as connection:
         verdict = mecai.verdict(connection)
         assert verdict.accepted and "address_not_seen" in verdict.notes
@@ -53,16 +57,18 @@ def test_what_was_refused(world: World, elsewhere: Peer, tmp_path: Path) -> None
     assert seen == [error.verdict.report] and seen[0].code == "address_not_seen"
 
 
-@pytest.mark.parametrize("use", [lambda it: it.recv(1), lambda it: it.send(b"x"), lambda it: it.write(b"x")])
-def test_when_the_first_octets_shake_hands(use: Any, world: World, elsewhere: Peer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("method", "argument"), [("recv", 1), ("read", 1), ("send", b"x"), ("write", b"x")])
+def test_when_the_first_octets_shake_hands(
+    method: str, argument: Any, world: World, elsewhere: Peer, tmp_path: Path
+) -> None:
     seen: list[mecai.Report] = []
     context = client(world, tmp_path, on_mismatch=seen.append)
     with socket.create_connection(elsewhere.address, timeout=30) as plain:
         with context.wrap_socket(plain, server_hostname=HOST, do_handshake_on_connect=False) as connection:
             assert seen == []
-            use(connection)
+            getattr(connection, method)(argument)
             assert len(seen) == 1
-            use(connection)
+            getattr(connection, method)(argument)
     assert len(seen) == 1
 
 

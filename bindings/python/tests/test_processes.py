@@ -163,17 +163,18 @@ def test_contexts_are_freed(world: World) -> None:
 
 def test_classes_of_programs_are_freed(world: World) -> None:
     """Some programs, truststore among them, make a class for each context."""
-    references: list[weakref.ref[type]] = []
-    for _ in range(10):
 
+    def attach() -> list[weakref.ref[type]]:
         class Own(ssl.SSLObject):
             pass
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.sslobject_class = Own
         mecai.attach(context, **world.settings())
-        references += [weakref.ref(Own), weakref.ref(context.sslobject_class)]
-    del Own, context
+        assert context.sslobject_class is not Own
+        return [weakref.ref(Own), weakref.ref(context.sslobject_class)]
+
+    references = [reference for _ in range(10) for reference in attach()]
     gc.collect()
     assert [reference() for reference in references if reference() is not None] == []
 

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import mecai.__main__
@@ -129,7 +130,7 @@ def test_targets() -> None:
         assert mecai.__main__._target(text) == expected, text
     wrong = ["", ":443", "a b", "*.example", "www:65536", "www:", "[::1", "[::1]x", "bücher.example", "[www]:1", "w:²"]
     for text in wrong:
-        with pytest.raises(mecai.__main__.argparse.ArgumentTypeError):
+        with pytest.raises(ArgumentTypeError):
             mecai.__main__._target(text)
 
 
