@@ -62,6 +62,8 @@ def issue(
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        # Since 3.13 Python's default context demands it.
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(_ca_key(authority)), critical=False)
     )
     certificate = builder.sign(load_key(ca_key), hashes.SHA256())
     directory.mkdir(mode=0o755, parents=True)
@@ -80,3 +82,9 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def _ca_key(authority: x509.Certificate) -> ec.EllipticCurvePublicKey:
+    key = authority.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key
