@@ -68,7 +68,7 @@ fn threads_find_their_own() {
     });
 }
 
-/// Two threads take places in turn, a third one looks for what is there all the time, and for what comes and goes.
+/// Two threads take places in turn, a third one looks for what is there all the time.
 fn connections_come_and_go() {
     let live = leaked();
     let (lasting, lasting_ssl) = pair(1);
@@ -86,22 +86,40 @@ fn connections_come_and_go() {
     };
     let threads = [comes_and_goes(2), comes_and_goes(4)];
     assert_eq!(live.find(lasting), Some(lasting_ssl));
-    let (data, ssl) = pair(5);
-    assert!(live.find(data).is_none_or(|found| found == ssl), "what is found is of this data");
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     assert_eq!(live.find(lasting), Some(lasting_ssl));
     drop(kept);
-    let left = live.slots().filter(|slot| !slot.take(ssl)).count();
+    let left = live.slots().filter(|slot| !slot.take(lasting_ssl)).count();
     assert_eq!(left, 0, "no place is lost");
+}
+
+/// One place changes hands while another thread looks there.
+fn a_place_changes_hands() {
+    let live = leaked();
+    let (first, first_ssl) = pair(1);
+    drop(live.take(first, first_ssl).unwrap());
+    let churn = spawn(move || {
+        for number in [1, 2, 1] {
+            let (data, ssl) = pair(number);
+            drop(live.take(data, ssl).unwrap());
+        }
+    });
+    for number in [1, 2, 1] {
+        let (data, ssl) = pair(number);
+        assert!(live.find(data).is_none_or(|found| found == ssl), "what is found is of this data");
+    }
+    churn.join().unwrap();
 }
 
 #[test]
 fn threads_find_their_own_in_many_orders() {
     explore(300, connections_come_and_go);
+    explore(3_000, a_place_changes_hands);
 }
 
 #[test]
 #[ignore = "part of make test-long"]
 fn threads_find_their_own_in_many_more_orders() {
     explore(3_000, connections_come_and_go);
+    explore(30_000, a_place_changes_hands);
 }
