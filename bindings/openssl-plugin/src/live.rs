@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use once_cell::race::OnceBox;
 
 use crate::openssl::SSL;
-use crate::schedule::AtomicPtr;
+use crate::schedule::{AtomicPtr, AtomicU64};
 
 /// Each block has twice the slots of the one before.
 const FIRST: usize = 64;
@@ -31,6 +31,8 @@ struct Block(Vec<Slot>);
 struct Slot {
     key: AtomicPtr<c_void>,
     ssl: AtomicPtr<SSL>,
+    /// Another one whenever the slot changes hands. Only who has the slot changes it.
+    turn: AtomicU64,
 }
 
 /// A slot that is taken; it is given back when this is dropped.
@@ -70,6 +72,7 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.move_to(ptr::null_mut());
+        self.0.next_turn();
         self.0.ssl.store(ptr::null_mut(), Ordering::Release);
     }
 }
@@ -78,25 +81,37 @@ impl Slot {
     /// Takes the slot, if nobody has it.
     fn take(&self, ssl: *mut SSL) -> bool {
         let null = ptr::null_mut();
-        self.ssl.load(Ordering::Relaxed).is_null()
-            && self.ssl.compare_exchange(null, ssl, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let is_taken = self.ssl.load(Ordering::Relaxed).is_null()
+            && self.ssl.compare_exchange(null, ssl, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if is_taken {
+            self.next_turn();
+        }
+        is_taken
     }
 
-    /// The connection, if it is found by this data. Between two looks at the key the slot may have changed hands: then
-    /// the key has changed, too.
+    fn next_turn(&self) {
+        self.turn.store(self.turn.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// The connection, if it is found by this data, and the slot has not changed hands meanwhile. Whoever sees a key, or
+    /// a later SSL, sees the turn that came before it.
     fn ssl_of(&self, data: *const c_void) -> Option<*mut SSL> {
-        let has_key = || ptr::eq(self.key.load(Ordering::Acquire), data);
-        if data.is_null() || !has_key() {
+        let turn = self.turn.load(Ordering::Acquire);
+        if data.is_null() || !ptr::eq(self.key.load(Ordering::Acquire), data) {
             return None;
         }
         let ssl = self.ssl.load(Ordering::Acquire);
-        (!ssl.is_null() && has_key()).then_some(ssl)
+        (!ssl.is_null() && self.turn.load(Ordering::Relaxed) == turn).then_some(ssl)
     }
 }
 
 impl Block {
     fn new(slots: usize) -> Box<Self> {
-        let slot = || Slot { key: AtomicPtr::new(ptr::null_mut()), ssl: AtomicPtr::new(ptr::null_mut()) };
+        let slot = || Slot {
+            key: AtomicPtr::new(ptr::null_mut()),
+            ssl: AtomicPtr::new(ptr::null_mut()),
+            turn: AtomicU64::new(0),
+        };
         Box::new(Self((0..slots).map(|_| slot()).collect()))
     }
 }

@@ -126,6 +126,12 @@ impl AtomicU64 {
         self.0.load(order)
     }
 
+    /// Puts a number in the place of whatever it holds.
+    pub fn store(&self, value: u64, order: Ordering) {
+        point();
+        self.0.store(value, order);
+    }
+
     /// Puts a number in place if it still holds `current`; gives what it held, as an error if it did not.
     pub fn compare_exchange(&self, current: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64> {
         point();
