@@ -17,12 +17,15 @@ from ._errors import (
     UnsupportedInterpreter,
     VoucherError,
 )
+from ._fetch import fetch_vouchers, fetch_vouchers_async
 from ._install import install, uninstall
 from ._list import Authority, AuthorityList, Operator
 from ._peer import verdict
 from ._policy import Policy
 from ._refusal import refusal
 from ._report import Report
+from ._request import Failure
+from ._round import Fetched
 from ._settings import Settings
 from ._state import State, reports
 from ._status import ContextStatus, Status, status
@@ -39,6 +42,8 @@ __all__ = [
     "ContextStatus",
     "Endorsement",
     "Error",
+    "Failure",
+    "Fetched",
     "FormatError",
     "InternalError",
     "NotVouched",
@@ -59,6 +64,8 @@ __all__ = [
     "VoucherError",
     "attach",
     "create_default_context",
+    "fetch_vouchers",
+    "fetch_vouchers_async",
     "install",
     "refusal",
     "reports",

@@ -161,6 +161,16 @@ class AuthorityList(Held):
         return f"<AuthorityList {self.sequence} of {len(self)} operators, until {iso(self.expires)}>"
 
 
+def list_of(authorities: Authorities, lowest_sequence: int = 0) -> AuthorityList:
+    """A list, or that in a file."""
+    if isinstance(authorities, AuthorityList):
+        return authorities
+    if not isinstance(authorities, tuple) or len(authorities) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+        raise TypeError(f"authorities must be an AuthorityList or (path, keys), not {type(authorities).__name__}")
+    path, keys = authorities
+    return AuthorityList.load(path, keys, lowest_sequence=lowest_sequence)
+
+
 def chain_owners(authorities: AuthorityList, chain: list[bytes]) -> tuple[str, ...]:
     """The ids of the operators that own a part of a chain, sorted. A chain of one certificate is its own anchor."""
     owners = (authorities.owner(certificate) for certificate in (chain[1:] or chain))

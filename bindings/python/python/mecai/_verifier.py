@@ -16,7 +16,7 @@ from ._certificate import Path
 from ._errors import FormatError, SettingsError
 from ._handle import Held, handle_of
 from ._handshake import Handshake, Own, Vouchers
-from ._list import Authorities, AuthorityList
+from ._list import Authorities, AuthorityList, list_of
 from ._policy import Policy, build
 from ._report import Report, read_report
 from ._state import State, opened, remember
@@ -188,14 +188,13 @@ class Verifier(Held):
     def _newest(self, authorities: Authorities) -> AuthorityList:
         """A list, once it is known that none that is newer was used before."""
         lowest = 0 if self._state is None else self._state.list_sequence()
-        if not isinstance(authorities, AuthorityList):
-            authorities = AuthorityList.load(*authorities, lowest_sequence=lowest)
+        read = list_of(authorities, lowest)
         if self._state is not None:
-            lowest = self._state.raise_list_sequence(authorities.sequence)
-        if authorities.sequence < lowest:
-            sentence = f"the authority list has sequence {authorities.sequence}, lower than {lowest}, which was accepted before"
+            lowest = self._state.raise_list_sequence(read.sequence)
+        if read.sequence < lowest:
+            sentence = f"the authority list has sequence {read.sequence}, lower than {lowest}, which was accepted before"
             raise FormatError(sentence, "list_rolled_back")
-        return authorities
+        return read
 
     def _judge(self, handshake: Handshake, now: int) -> Any:
         outcome, place = ffi.new("uint32_t *"), ffi.new("mecai_verdict **")
