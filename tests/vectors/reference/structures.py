@@ -52,7 +52,8 @@ class Bundle:
 def decode_statement(octets):
     statement = _statement(octets)
     _admit("Statement", octets)
-    return _not_too_long(statement, statement)
+    _not_too_long(statement)
+    return statement
 
 
 def decode_endorsement(octets, addresses):
@@ -65,17 +66,19 @@ def decode_endorsement(octets, addresses):
 def decode_bundle(octets):
     bundle = _bundle(octets)
     _admit("VoucherBundle", octets)
-    return _not_too_long(bundle, bundle.statement)
+    return bundle
 
 
 def decode_request(octets):
     """(statement, protocol) of a VoucherRequest."""
     reader = der.Reader(der.only(octets, der.SEQUENCE))
     statement = _statement(reader.whole_element(der.SEQUENCE))
-    protocol = PROTOCOLS[der.bounded(reader.element(der.ENUMERATED), 0, len(PROTOCOLS) - 1)]
+    spoken = reader.element(der.ENUMERATED)
     reader.finish()
+    _not_too_long(statement)
+    protocol = PROTOCOLS[der.bounded(spoken, 0, len(PROTOCOLS) - 1)]
     _admit("VoucherRequest", octets)
-    return _not_too_long((statement, protocol), statement)
+    return statement, protocol
 
 
 def decode_store(octets):
@@ -177,6 +180,8 @@ def _bundle(octets):
     statement = _statement(reader.whole_element(der.SEQUENCE))
     inner = der.Reader(reader.element(der.SEQUENCE))
     reader.finish()
+    # Before the endorsements are looked at (section 2).
+    _not_too_long(statement)
     endorsements = []
     while not inner.empty():
         endorsements.append(_endorsement(inner.whole_element(der.SEQUENCE), len(statement.addresses)))
@@ -192,7 +197,6 @@ def _bundles_about(reader, certificate):
     count = 0
     while not inner.empty():
         bundle = _bundle(inner.whole_element(der.SEQUENCE))
-        _not_too_long(bundle, bundle.statement)
         if bundle.statement.certificate != certificate:
             raise Refused("malformed", "a statement names another certificate")
         count += 1
@@ -255,10 +259,9 @@ def _ascending(values):
         raise Refused("malformed", "not strictly ascending")
 
 
-def _not_too_long(value, statement):
+def _not_too_long(statement):
     if statement.lives_too_long():
         raise Refused("too_long_lived", f"{statement.not_after - statement.produced_at} s")
-    return value
 
 
 def _admit(kind, octets):
