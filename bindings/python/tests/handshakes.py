@@ -78,14 +78,18 @@ class Case:
 
     def shown(self) -> dict[str, Any]:
         """The arguments of `Verifier.verify`."""
-        given = self.given
+        return self.shown_of(self._file, self.given)
+
+    @staticmethod
+    def shown_of(file: File, given: dict[str, Any]) -> dict[str, Any]:
+        """The same of any case."""
         own = "accepted"
         if not given["chain_trusted"]:
             own = "no_trusted_root" if given.get("failover", {}).get("no_trusted_root") else "refused"
         elif given["dane"]:
             own = "dane"
         return {
-            "chain": self._file.chain(given["chain"]),
+            "chain": file.chain(given["chain"]),
             "host": given["reference_identities"],
             "sni": given["sni"],
             "peer": given["peer"],

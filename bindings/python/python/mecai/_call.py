@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from operator import index
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeGuard, TypeVar
 
 from mecai._native import ffi, lib
 
@@ -21,6 +21,7 @@ from ._errors import Error, FormatError, InternalError, NotVouched, SettingsErro
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+Word = TypeVar("Word")
 Address: TypeAlias = "IPv4Address | IPv6Address"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -203,7 +204,17 @@ def address(value: Address | str, name: str) -> bytes:
     """An address, in network order."""
     if not isinstance(value, (str, IPv4Address, IPv6Address)):  # pyright: ignore[reportUnnecessaryIsInstance]
         refuse(value, name, "str, IPv4Address or IPv6Address")
-    return ip_address(str(value)).packed
+    # Not what __str__ of a subclass makes up.
+    return ip_address(str.__str__(value) if isinstance(value, str) else value).packed
+
+
+def one_of(words: dict[str, Word], name: str, word: object) -> Word:
+    """What a word stands for."""
+    if not isinstance(word, str):
+        refuse(word, name, "str")
+    if word not in words:
+        raise SettingsError(f"{name} is {word!r}, none of {', '.join(words)}", "value")
+    return words[word]
 
 
 def items(values: Iterable[Buffer], name: str) -> list[bytes]:

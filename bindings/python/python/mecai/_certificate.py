@@ -84,9 +84,16 @@ def hash_of(value: Buffer, name: str) -> bytes:
 
 def digest_of(value: Buffer, name: str) -> bytes:
     """A SHA-256 itself, 32 octets; of anything longer, the digest of the certificate in DER or PEM that it is, the first
-    of a chain."""
+    of a chain.
+
+    Raises `FormatError` with the code "chain" if it is no certificate.
+    """
     octets = _call.octets(value, name)
-    return octets if len(octets) == DIGEST_LENGTH else digest(_split(octets, name)[0])
+    if len(octets) == DIGEST_LENGTH:
+        return octets
+    certificate = _split(octets, name)[0]
+    spki_hash(certificate)
+    return digest(certificate)
 
 
 def _split(octets: bytes, name: str) -> list[bytes]:

@@ -11,7 +11,7 @@ from mecai._native import ffi, lib
 from . import _call
 from ._bundle import Bundle, answer_bundles
 from ._call import Address
-from ._errors import FormatError, SettingsError
+from ._errors import FormatError
 from ._state import State, is_remembered
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Own = Literal["accepted", "refused", "no_trusted_root", "dane"]
 Vouchers: TypeAlias = "Buffer | Bundle | Iterable[Bundle | Buffer]"
 
-_OWN = {
+_OWN: dict[str, int | None] = {
+    "accepted": None,
     "refused": lib.MECAI_OWN_REFUSED,
     "no_trusted_root": lib.MECAI_OWN_NO_TRUSTED_ROOT,
     "dane": lib.MECAI_OWN_DANE,
@@ -64,13 +65,12 @@ def read(
     """The handshake of arguments as `Verifier.verify` documents them."""
     certificates = _call.items(chain, "chain")
     handle = _call.new("mecai_handshake", lib.mecai_handshake_new)
-    if own == "accepted":
+    said = _call.one_of(_OWN, "own", own)
+    if said is not None:
+        _call.call(lib.mecai_handshake_set_own, handle, said)
+    else:
         views = _call.Views(certificates)
         _call.call(lib.mecai_handshake_set_chain, handle, views.views, len(views))
-    elif own in _OWN:
-        _call.call(lib.mecai_handshake_set_own, handle, _OWN[own])
-    else:
-        raise SettingsError(f"own is {own!r}, none of accepted, {', '.join(_OWN)}", "value")
     meant = [host] if isinstance(host, str) else list(host or ())
     for name in meant:
         _call.call(lib.mecai_handshake_add_reference, handle, _call.text(name, "host"))

@@ -12,7 +12,6 @@ from mecai._native import ffi, lib
 
 from . import _call, _certificate
 from ._certificate import Path
-from ._errors import SettingsError
 from ._settings import Exempt
 from ._value import Value
 
@@ -70,13 +69,13 @@ class Policy(Value):
 def build(policy: Policy) -> Any:
     """The mecai_policy of a policy."""
     builder = _call.new("mecai_policy_builder", lib.mecai_policy_builder_new)
-    _call.call(lib.mecai_policy_builder_set_mode, builder, _one_of(_MODES, "mode", policy.mode))
+    _call.call(lib.mecai_policy_builder_set_mode, builder, _call.one_of(_MODES, "mode", policy.mode))
     quorum = _call.number(policy.quorum, "quorum", 0, _NUMBER_MAX)
     candidates = _call.number(policy.candidates, "candidates", 0, _NUMBER_MAX)
     _call.call(lib.mecai_policy_builder_set_quorum, builder, quorum, candidates)
     region = ffi.NULL if policy.region is None else _call.text(policy.region, "region")
     _call.call(lib.mecai_policy_builder_set_region, builder, region)
-    _call.call(lib.mecai_policy_builder_set_addresses, builder, _one_of(_ADDRESSES, "addresses", policy.addresses))
+    _call.call(lib.mecai_policy_builder_set_addresses, builder, _call.one_of(_ADDRESSES, "addresses", policy.addresses))
     for exemption in _exemptions(policy.exempt):
         _call.call(lib.mecai_policy_builder_add_exemption, builder, _call.text(exemption, "exempt"))
     for root in _hashes(policy.local_roots):
@@ -107,14 +106,6 @@ def _hashes(roots: Path | Iterable[Buffer]) -> list[bytes]:
     if _call.is_buffer(roots) or not hasattr(roots, "__iter__"):
         _call.refuse(roots, "local_roots", "path, or an iterable of bytes-like objects")
     return [_certificate.hash_of(root, "local_roots") for root in roots]
-
-
-def _one_of(words: dict[str, int], name: str, word: object) -> int:
-    if not isinstance(word, str):
-        raise TypeError(f"{name} must be a str, not {type(word).__name__}")
-    if word not in words:
-        raise SettingsError(f"{name} is {word!r}, none of {', '.join(words)}", "value")
-    return words[word]
 
 
 def _set(policy: Policy, name: str, value: object) -> None:

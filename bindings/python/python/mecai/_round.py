@@ -67,14 +67,12 @@ class Plan:
         attempts: int,
     ) -> None:
         _call.text(host, "host")
-        if protocol not in PROTOCOLS:
-            raise ValueError(f"protocol is {protocol!r}, none of {', '.join(PROTOCOLS)}")
         if not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"timeout is {timeout!r}, not a number of seconds above 0")
         self._host, self._port = host, _call.number(port, "port", 1, 65_535)
         self._lifetime = timedelta(seconds=_call.number(lifetime, "lifetime", 0, 86_400))
         self._stay = None if stay is None else _call.number(stay, "stay", 0, 30)
-        self._protocol, self._timeout = PROTOCOLS[protocol], timeout
+        self._protocol, self._timeout = _call.one_of(PROTOCOLS, "protocol", protocol), timeout
         self._attempts = _call.number(attempts, "attempts", 1, 1_000)
         der = _certificate.certificates(certificate, "certificate")[0]
         self._certificate, self._ends = _certificate.digest(der), _validity.not_after(der)

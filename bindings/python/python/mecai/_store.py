@@ -75,11 +75,10 @@ class Store(Held):
         """What a server answers to an extension in a handshake with this certificate, to a client that sent this SNI name; None
         if nothing is to be sent. Files are looked at once in five seconds at most."""
         digest = _certificate.digest_of(certificate, "certificate")
-        if extension not in _EXTENSIONS:
-            raise ValueError(f"extension is {extension!r}, none of {', '.join(_EXTENSIONS)}")
+        number = _call.one_of(_EXTENSIONS, "extension", extension)
         sni = ffi.NULL if name is None else _call.text(name, "name")
         place, error = ffi.new("mecai_answer **"), ffi.new("mecai_error **")
-        arguments = (digest, len(digest), _EXTENSIONS[extension], sni, _call.time_or_now(now, "now"), place, error)
+        arguments = (digest, len(digest), number, sni, _call.time_or_now(now, "now"), place, error)
         _call.check(lib.mecai_store_answer(self._handle, *arguments), error)
         _call.warn(error, "a file of the store cannot be used; what was read before is shown")
         if place[0] == ffi.NULL:
