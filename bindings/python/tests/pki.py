@@ -20,6 +20,12 @@ def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
+def load_chain(path: Path) -> list[bytes]:
+    """The certificates of a file in PEM, as DER."""
+    certificates = x509.load_pem_x509_certificates(path.read_bytes())
+    return [certificate.public_bytes(serialization.Encoding.DER) for certificate in certificates]
+
+
 @dataclass(frozen=True)
 class Issued:
     """A certificate and where it was written."""
@@ -35,8 +41,7 @@ class Issued:
 
     @property
     def chain_der(self) -> list[bytes]:
-        certificates = x509.load_pem_x509_certificates(self.chain.read_bytes())
-        return [certificate.public_bytes(serialization.Encoding.DER) for certificate in certificates]
+        return load_chain(self.chain)
 
 
 def issue(

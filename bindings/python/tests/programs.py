@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ports
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 ROOT = Path(__file__).resolve().parents[3]
 MECAI = os.environ.get("MECAI_BIN", str(ROOT / "target/debug/mecai"))
@@ -56,7 +59,7 @@ class Server:
             self.process.wait()
             raise
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

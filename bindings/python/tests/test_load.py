@@ -28,7 +28,6 @@ def vouched(world: World) -> Iterator[Nginx]:
     """The world's site again, by an nginx that takes so many connections."""
     conf = world.server_conf(world.store)
     with Nginx(world.fresh("vouched"), ADDRESS, world.chain, world.key, openssl_conf=conf) as nginx:
-        assert isinstance(nginx, Nginx)
         yield nginx
 
 

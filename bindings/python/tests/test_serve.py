@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from http.client import HTTPSConnection
 from pathlib import Path
 
@@ -95,11 +96,13 @@ def wait_until(done: Callable[[], bool], within: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-def is_accepted(world: World, port: int, state: Path) -> bool:
+def is_accepted(world: World, port: int, state: Path, newest: datetime | None = None) -> bool:
+    """Whether a visit is accepted, by vouchers of that time if it is given."""
     try:
-        return visit(world, port, state).accepted
+        verdict = visit(world, port, state)
     except mecai.VoucherError:
         return False
+    return verdict.accepted and newest in (None, verdict.newest)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -121,6 +124,14 @@ def test_curl_with_the_module_accepts(kind: str, world: World, crowd: Crowd, tmp
         result = programs.run(command, environment)
         assert (result.returncode, result.stdout) == (0, PAGE), result.stderr
         assert f"accepted {HOST}" in result.stderr
+
+
+def test_newer_vouchers_are_shown_soon(world: World, crowd: Crowd, tmp_path: Path) -> None:
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    bundle = world.vouch(world.chain_der[0], world.others(), produced_at=now)
+    assert mecai.Store(crowd.store).add(world.chain_der[0], [bundle]) == 0
+    for kind in KINDS:
+        wait_until(lambda: is_accepted(world, crowd.port(kind), tmp_path / "state", now))
 
 
 @pytest.mark.parametrize("kind", KINDS)

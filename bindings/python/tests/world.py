@@ -52,6 +52,7 @@ class World:
             self.store = self.site / "vouchers"
             """The store that the site's agent writes; its only vouchers are the site's."""
             self.chain = self.site / "chain.pem"
+            self.chain_der = pki.load_chain(self.chain)
             self.key = self.site / "key.pem"
             listen = (self.site / "nginx/nginx.conf").read_text().split("listen ", 1)[1]
             self.port = int(listen.split(" ", 1)[0].rsplit(":", 1)[1])
