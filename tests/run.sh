@@ -48,6 +48,7 @@ vectors() { tests/vectors/run.sh; }
 module() { cargo test --locked --no-fail-fast --package mecai-openssl; }
 capi() { tests/libraries/run.sh; }
 services() { cargo test --locked --no-fail-fast --package mecai-services; }
+python() { bindings/python/tests/run.sh; }
 tree() { tests/tree.sh; }
 
 # What takes long, besides. The tests are in the dev profile, as those above have built it; what they test is the release.
@@ -55,6 +56,7 @@ tree() { tests/tree.sh; }
 models() { cargo test --locked --package mecai --lib -- --ignored; }
 memory() { cargo test --locked --package mecai-openssl -- --ignored --skip newer::; }
 examples() { cargo test --locked --package mecai-services --test examples -- --ignored; }
+python-long() { bindings/python/tests/run.sh --long; }
 nginx() { cargo test --locked --package mecai-services --test long_nginx -- --ignored --nocapture; }
 renewal() {
     cargo test --locked --release --package mecai-services --test long_renewal -- --ignored --nocapture
@@ -84,8 +86,9 @@ openssl-3.5() { on_openssl 3.5 --skip encrypted_client_hello; }
 openssl-4.0() { on_openssl 4.0; }
 
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module capi services)
-[ "${stages[*]}" != long ] || stages=(models memory examples nginx renewal off demo openssl-1.1.1 openssl-3.5 openssl-4.0)
+[ ${#stages[@]} -gt 0 ] || stages=(format lint tree core vectors module capi services python)
+[ "${stages[*]}" != long ] ||
+    stages=(models memory examples python-long nginx renewal off demo openssl-1.1.1 openssl-3.5 openssl-4.0)
 for one in "${stages[@]}"; do stage "$one" "$one"; done
 
 printf '%s passed, %s failed\n' "$passed" "$failed"

@@ -21,8 +21,8 @@ if [ -z "${MECAI_BIN-}" ]; then
     export MECAI_BIN=$target/debug/mecai
 fi
 if [ -z "${MECAI_MODULE-}" ]; then
-    "$root/packaging/link.sh" module || exit 1
-    export MECAI_MODULE=$target/debug/mecai_openssl.so
+    MECAI_MODULE=$("$root/packaging/link.sh" module) || exit 1
+    export MECAI_MODULE
 fi
 wheel=$(./wheel.sh "$profile") || exit 1
 
