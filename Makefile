@@ -26,7 +26,8 @@ test-long: packages build
 bench: packages build
 	$(CARGO) build --locked --release --package mecai-bench
 	packaging/test-path.sh "$(CURDIR)/target/test-path"
-	PATH="$(CURDIR)/target/test-path" target/release/mecai-bench --module $(MODULE) --output target/bench/summary.json
+	wheel=$$(bindings/python/wheel.sh) && PATH="$(CURDIR)/target/test-path" target/release/mecai-bench \
+		--module $(MODULE) --wheel "$$wheel" --output target/bench/summary.json
 
 build:
 	$(CARGO) build --locked --release --package mecai-services

@@ -126,11 +126,12 @@ fn nginx(place: &Place<'_>, sites: &[Site]) -> String {
     let server = |site: &Site| {
         format!(
             "server {{ listen 127.0.0.1:{} ssl; server_name {}; ssl_certificate {}; ssl_certificate_key {};\n\
-             location / {{ return 200 \"ok\\n\"; }} }}\n",
+             location / {{ return 200 \"ok\\n\"; }}\nlocation = /kilobyte {{ return 200 \"{}\"; }} }}\n",
             place.port,
             site.host,
             site.chain.display(),
-            site.key.display()
+            site.key.display(),
+            "k".repeat(1024),
         )
     };
     format!(

@@ -5,6 +5,7 @@
 //! - `off`: handshakes with `mode = off` against those without the module, in memory and in stock servers and clients.
 //! - `store`: a large store against a small one, in nginx.
 //! - `verify`: one endorsement through the C API against its signature alone; two threads against one.
+//! - `python`: requests by Python's http.client with the package against those without.
 //!
 //! What is compared is interleaved, and only ratios are told of it: so a busy machine matters little.
 
@@ -28,6 +29,7 @@ mod figures;
 mod handshake;
 mod measure;
 mod off;
+mod python;
 mod store;
 mod turns;
 mod verify;
@@ -41,6 +43,9 @@ struct Arguments {
     /// The module, as it would be installed.
     #[arg(long)]
     module: PathBuf,
+    /// The Python package, as it would be installed; the part `python` needs it.
+    #[arg(long)]
+    wheel: Option<PathBuf>,
     /// Where the figures are written.
     #[arg(long)]
     output: PathBuf,
@@ -67,6 +72,7 @@ enum Part {
     Off,
     Store,
     Verify,
+    Python,
 }
 
 /// Handshakes in memory are divided among so many processes, of which the median counts: where things lie in the memory
@@ -87,6 +93,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         (Part::Off, off),
         (Part::Store, store),
         (Part::Verify, verification),
+        (Part::Python, python),
     ];
     for (part, measure) in parts {
         if arguments.only.is_empty() || arguments.only.contains(&part) {
@@ -155,6 +162,12 @@ fn off(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
 fn store(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
     let directory = make_world(arguments, 2, 4)?;
     store::figures(&World::open(directory.path())?, arguments.handshakes)
+}
+
+fn python(arguments: &Arguments) -> Result<Figures, Box<dyn Error>> {
+    let wheel = arguments.wheel.as_ref().ok_or("the part python needs --wheel: bindings/python/wheel.sh makes it")?;
+    let directory = make_world(arguments, 2, 4)?;
+    python::figures(&World::open(directory.path())?, &fs::canonicalize(wheel)?, arguments.handshakes)
 }
 
 fn figure(name: &str, of: &Figures, key: &str) -> (String, f64) {

@@ -12,7 +12,8 @@ use mecai::statement::{LIFETIME_MAX, Proposal, Statement};
 use mecai::store::{Contents, StoredBundle};
 use mecai::time::UnixTime;
 
-const ADDRESSES: [&str; 2] = ["192.0.2.10", "2001:db8::10"];
+/// The first is where the servers listen.
+const ADDRESSES: [&str; 2] = ["127.0.0.1", "2001:db8::10"];
 
 /// What the store holds for a certificate that these authorities have endorsed at this host.
 pub(crate) fn contents(
