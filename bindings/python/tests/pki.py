@@ -56,6 +56,7 @@ def issue(
     authority = x509.load_pem_x509_certificate(ca_certificate.read_bytes())
     key = key or ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(timezone.utc)
+    issuer = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
@@ -68,7 +69,7 @@ def issue(
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         # Since 3.13 Python's default context demands it.
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(_ca_key(authority)), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer.value), critical=False)
     )
     certificate = builder.sign(load_key(ca_key), hashes.SHA256())
     directory.mkdir(mode=0o755, parents=True)
@@ -87,9 +88,3 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(name))
     except ValueError:
         return x509.DNSName(name)
-
-
-def _ca_key(authority: x509.Certificate) -> ec.EllipticCurvePublicKey:
-    key = authority.public_key()
-    assert isinstance(key, ec.EllipticCurvePublicKey)
-    return key

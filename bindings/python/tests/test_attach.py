@@ -127,6 +127,27 @@ def test_a_text_that_is_no_unicode(world: World) -> None:
         client(world, authorities=os.fsdecode(b"/\xff"))
 
 
+class Liar(str):
+    """Says something else of itself wherever it is asked."""
+
+    def __str__(self) -> str:
+        return "observe"
+
+    def __contains__(self, part: object) -> bool:
+        return False
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return b"observe\0"
+
+
+def test_a_text_is_what_it_is(world: World) -> None:
+    context = client(world, mode=Liar("require"), exempt=[Liar("a.example")], authorities=Liar(world.authorities))
+    told = dict(mecai.status(context).settings or ())
+    assert (told["mode"], told["exempt"], told["authorities"]) == ("require", "a.example", str(world.authorities))
+    with pytest.raises(ValueError, match="mode has a NUL"):
+        client(world, mode=Liar("re\0quire"))
+
+
 def test_none_is_as_if_it_were_not_given(world: World) -> None:
     context = ssl.create_default_context()
     mecai.attach(context, **{**dict.fromkeys(KEYS), **world.settings()}, on_mismatch=None)

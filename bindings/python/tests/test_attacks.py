@@ -34,8 +34,8 @@ def showing(world: World, chain: Path, key: Path, answer: bytes) -> Generator[tu
     (directory / "serverinfo.pem").write_text("\n".join([*lines, "-----END SERVERINFOV2 FOR MECAI-----", ""]))
     with ports.hold(ADDRESS) as held:
         port: int = held.getsockname()[1]
-        command = ["openssl", "s_server", "-accept", f"{ADDRESS}:{port}", "-cert", str(chain)]
-        command += ["-cert_chain", str(chain), "-key", str(key), "-serverinfo", str(directory / "serverinfo.pem"), "-www"]
+        command = ["openssl", "s_server", "-www", "-accept", f"{ADDRESS}:{port}", "-key", str(key)]
+        command += ["-cert", str(chain), "-cert_chain", str(chain), "-serverinfo", str(directory / "serverinfo.pem")]
         with programs.Server(command, (ADDRESS, port), directory / "log"):
             yield ADDRESS, port
 

@@ -117,7 +117,8 @@ def read(settings: Mapping[str, Any], caller: str) -> Wanted:
                 _refuse(key, value, "a callable")
             on_mismatch = value
             continue
-        text = _text(key, value)
+        # The text itself, whatever a subclass of str makes of it.
+        text = str.__str__(_text(key, value))
         if "\0" in text:
             raise ValueError(f"{key} has a NUL in it: {text!r}")
         # No exemptions are the default; of any other key an empty text is an error.
@@ -146,7 +147,7 @@ def _text(key: str, value: Any) -> str:
 
 def _path(key: str, value: Any) -> str:
     try:
-        path = os.fsdecode(value)
+        path = str.__str__(os.fsdecode(value))
     except TypeError:
         _refuse(key, value, "a str or os.PathLike")
     if not path:
@@ -174,7 +175,7 @@ def _list(key: str, values: Any, kinds: tuple[type, ...], wanted: str) -> str:
     for value in items:
         if not isinstance(value, kinds):
             _refuse(key, value, wanted)
-        text = str(value).strip()
+        text = (str.__str__(value) if isinstance(value, str) else str(value)).strip()
         # One value would be read as two, or as none.
         if not text or "," in text:
             raise SettingsError(f"{key} has {value!r} in it: an item is not empty and has no comma", "settings")
