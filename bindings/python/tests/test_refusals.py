@@ -227,6 +227,22 @@ def test_classes_of_the_program_stay_in_use(world: World, unvouched: Peer) -> No
         assert connection.own() == "own"  # type: ignore[attr-defined]
 
 
+def test_classes_that_are_derived_from_ours(world: World, unvouched: Peer) -> None:
+    class Meta(type):
+        pass
+
+    settings: dict[str, Any] = world.settings()
+    ours = mecai.SSLContext(**settings).sslsocket_class
+    theirs: Any = Meta("Theirs", (ours,), {})
+    for on_mismatch in (None, print):
+        context = ssl.create_default_context(cafile=str(world.roots))
+        context.sslsocket_class = theirs
+        mecai.attach(context, **settings, on_mismatch=on_mismatch)
+        assert (context.sslsocket_class is theirs) == (on_mismatch is None)
+        assert type(context.sslsocket_class) is Meta and context.sslsocket_class.__name__ == "Theirs"
+        assert refused(context, unvouched.address).code == "no_voucher"
+
+
 # --- Refusals inside other exceptions --------------------------------------------------------------------------------
 
 

@@ -57,8 +57,8 @@ def attach_wanted(context: ssl.SSLContext, wanted: Wanted) -> None:
             raise _failure(result, _find.text(sentence))
         _attached.add(context)
         _settings.keep(context, wanted)
-    if makes_clients(context) and wanted.judges:
-        _sockets.put_into(context, is_watched=wanted.on_mismatch is not None)
+        if makes_clients(context) and wanted.judges:
+            _sockets.put_into(context, is_watched=wanted.on_mismatch is not None)
 
 
 def is_useful(context: ssl.SSLContext, wanted: Wanted) -> bool:

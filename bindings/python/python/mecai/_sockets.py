@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ssl
+import types
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import _judgement, _settings, _unraisable
@@ -145,8 +147,6 @@ _classes: tuple[_Classes, _Classes] = (_Classes(), _Classes())
 
 
 def _derived(own: type[Any], is_watched: bool) -> type[Any]:
-    if issubclass(own, _Judged):
-        return own
     if own is ssl.SSLSocket:
         return WatchedSSLSocket if is_watched else SSLSocket
     if own is ssl.SSLObject:
@@ -154,12 +154,21 @@ def _derived(own: type[Any], is_watched: bool) -> type[Any]:
     known = _classes[is_watched].get(own)
     derived = None if known is None else known()
     if derived is None:
-        bases: tuple[type, ...] = (_JudgedSocket if issubclass(own, ssl.SSLSocket) else _Judged, own)
-        if is_watched:
-            bases = (_WatchedSocket if issubclass(own, ssl.SSLSocket) else _Watched, *bases)
-        derived = type(own.__name__, bases, {"__module__": own.__module__, "__doc__": own.__doc__})
+        is_socket = issubclass(own, ssl.SSLSocket)
+        mixins: list[type] = [_WatchedSocket if is_socket else _Watched] if is_watched else []
+        mixins.append(_JudgedSocket if is_socket else _Judged)
+        # One that a program has derived from a class of ours has some of them.
+        missing = [mixin for mixin in mixins if not issubclass(own, mixin)]
+        if not missing:
+            return own
+        derived = types.new_class(own.__name__, (*missing, own), exec_body=_named_like(own))
         _classes[is_watched][own] = weakref.ref(derived)
     return derived
+
+
+def _named_like(own: type) -> Callable[[dict[str, Any]], None]:
+    names = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+    return lambda namespace: namespace.update(names)
 
 
 # --- Telling ---------------------------------------------------------------------------------------------------------
