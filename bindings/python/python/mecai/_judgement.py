@@ -10,6 +10,7 @@ from mecai._native import ffi, lib
 
 from . import _find
 from ._errors import InternalError
+from ._report import Report
 from ._verdict import Verdict
 
 # Room for a verdict without bundles; with them, the library is asked again.
@@ -20,6 +21,19 @@ _OTHER_COPY = 6
 
 def of(connection: Any) -> Verdict | None:
     """The verdict on the last handshake of the connection whose `_sslobj` this is; none if MECAI has no part in it."""
+    told = _told(connection)
+    return None if told is None else Verdict._from_json(told)
+
+
+def report_on(connection: Any) -> Report | None:
+    """The mismatch report on that handshake, if one is due. Most often none is, which is cheap to see."""
+    told = _told(connection)
+    if told is None or json.loads(told)["report"] is None:
+        return None
+    return Verdict._from_json(told).report
+
+
+def _told(connection: Any) -> bytes | None:
     found = ffi.NULL if connection is None else _find.by_object(connection)
     if found == ffi.NULL:
         return None
@@ -30,7 +44,8 @@ def of(connection: Any) -> Verdict | None:
         if needed == 0:
             raise InternalError("the library has failed inside: please report this", "internal")
         if needed < room:
-            return Verdict._from_json(ffi.string(text))
+            told: bytes = ffi.string(text)
+            return told
         room = needed + 1
 
 

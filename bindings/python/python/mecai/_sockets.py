@@ -6,13 +6,13 @@ import ssl
 import types
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _judgement, _settings, _unraisable
 from ._errors import VoucherError
 
 if TYPE_CHECKING:
-    from ._verdict import Verdict
+    from ._report import Report
 
     # What is mixed into has these.
     class _Connection:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 else:
     _Connection = object
+
+Answer = TypeVar("Answer")
 
 _WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -132,10 +134,11 @@ def raise_refusal(connection: Any, error: ssl.SSLError) -> None:
     # Other errors are none that it could have caused: the second is of answers that break the syntax of TLS.
     if not isinstance(error, ssl.SSLCertVerificationError) and error.reason != "BAD_EXTENSION":
         return
-    verdict = _verdict_of(connection)
+    verdict = _ask(_judgement.of, connection)
     if verdict is None or not verdict.refused:
         return
-    _tell(connection, verdict)
+    connection._mecai_has_told = True
+    _tell(connection, verdict.report)
     raise VoucherError.of(error, verdict) from error
 
 
@@ -179,26 +182,23 @@ def _tell_once(connection: Any) -> None:
     if connection._mecai_has_told or connection._sslobj is None or connection.version() is None:
         return
     connection._mecai_has_told = True
-    verdict = _verdict_of(connection)
-    if verdict is not None:
-        _tell(connection, verdict)
+    _tell(connection, _ask(_judgement.report_on, connection))
 
 
-def _tell(connection: Any, verdict: Verdict) -> None:
-    connection._mecai_has_told = True
+def _tell(connection: Any, report: Report | None) -> None:
     wanted = _settings.kept(connection.context)
-    if wanted is None or wanted.on_mismatch is None or verdict.report is None:
+    if wanted is None or wanted.on_mismatch is None or report is None:
         return
     try:
-        wanted.on_mismatch(verdict.report)
+        wanted.on_mismatch(report)
     except Exception as error:
         _unraisable.report(error)
 
 
-def _verdict_of(connection: Any) -> Verdict | None:
-    """The verdict on a connection, in the middle of what the program does with it: a defect of ours changes nothing."""
+def _ask(what: Callable[[Any], Answer | None], connection: Any) -> Answer | None:
+    """Asks for a verdict in the middle of what a program does: a defect of ours changes nothing there."""
     try:
-        return _judgement.of(connection._sslobj)
+        return what(connection._sslobj)
     except Exception as error:
         _unraisable.report(error)
         return None
