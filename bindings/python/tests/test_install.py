@@ -11,13 +11,14 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from pathlib import Path
 from typing import Any
 
 import mecai
 import programs
 import pytest
-from mecai import _plain
+from mecai import _install, _plain
 from peers import Peer, connected, context_warnings, refused, server_context, vouching_context
 from world import World
 
@@ -251,6 +252,51 @@ def test_threads_install_and_make_at_once(settings: dict[str, Any]) -> None:
     assert errors == []
     # Those that were there before were found, those that came after were attached.
     assert {state(context) for context in made} == {"attached"} and len(made) == 320
+
+
+class Slow:
+    """In the place of the constructor: the first call waits until it may go on, others do not."""
+
+    def __init__(self) -> None:
+        self.original = vars(ssl.SSLContext)["__new__"]
+        self.entered, self.may_go_on = threading.Event(), threading.Event()
+
+        def slow(cls: type[ssl.SSLContext], *arguments: Any) -> ssl.SSLContext:
+            if not self.entered.is_set():
+                self.entered.set()
+                assert self.may_go_on.wait(60)
+            context: ssl.SSLContext = self.original.__func__(cls, *arguments)
+            return context
+
+        self.new = staticmethod(slow)
+
+    def __enter__(self) -> Slow:
+        setattr(ssl.SSLContext, "__new__", self.new)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        mecai.uninstall()
+        assert vars(ssl.SSLContext)["__new__"] is self.new
+        setattr(ssl.SSLContext, "__new__", self.original)
+
+
+def test_a_context_that_is_being_made_meanwhile(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    with Slow() as slow, ThreadPoolExecutor(2) as pool:
+        made = pool.submit(ssl.SSLContext, ssl.PROTOCOL_TLS_CLIENT)
+        assert slow.entered.wait(60)
+        # Who does not finish is not waited for without end, and nothing is installed by halves.
+        with monkeypatch.context() as patch:
+            patch.setattr(_install, "_LONGEST_CONSTRUCTOR", 0.05)
+            with pytest.raises(mecai.Error, match="another thread is making an ssl.SSLContext") as caught:
+                mecai.install(**settings)
+        assert caught.value.code == "busy" and not mecai.status().installed
+        assert vars(ssl.SSLContext)["__new__"] is slow.new
+        installing = pool.submit(mecai.install, **settings)
+        with pytest.raises(TimeoutError):
+            installing.result(0.2)
+        slow.may_go_on.set()
+        installing.result(60)
+        assert state(made.result(60)) == "attached"
 
 
 def test_two_thousand_contexts_and_their_end(settings: dict[str, Any]) -> None:

@@ -6,17 +6,24 @@ import functools
 import gc
 import os
 import ssl
+import sys
 import threading
+import time
+from collections.abc import Iterator
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from . import _attach, _settings, _stdlib
-from ._errors import AlreadyAttached
+from ._errors import AlreadyAttached, Error
 from ._settings import Settings, Wanted
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _lock = threading.RLock()
+
+# In seconds; it takes much less than one thousandth.
+_LONGEST_CONSTRUCTOR = 10.0
 
 # What new contexts are attached with.
 _installed: Wanted | None = None
@@ -51,6 +58,7 @@ def install(*, existing: bool = True, **settings: Unpack[Settings]) -> None:
         try:
             _replace()
             if existing:
+                _wait_for_constructors()
                 _attend_to_existing(wanted)
         except BaseException:
             uninstall()
@@ -93,6 +101,28 @@ def _replace() -> None:
     ours = staticmethod(new)
     setattr(_stdlib.SSLContext, "__new__", ours)
     _replaced = (known, ours)
+
+
+def _wait_for_constructors() -> None:
+    """Returns when no other thread is inside the constructor that was replaced: its context could not be found yet."""
+    code = getattr(None if _replaced is None else getattr(_replaced[0], "__func__", None), "__code__", None)
+    deadline = time.monotonic() + _LONGEST_CONSTRUCTOR
+    while code is not None and any(code in _codes_of(frame) for frame in _frames_of_others()):
+        if time.monotonic() > deadline:
+            raise Error("another thread is making an ssl.SSLContext and does not finish: call install earlier", "busy")
+        # Gives the other thread its turn.
+        time.sleep(0)
+
+
+def _frames_of_others() -> list[FrameType]:
+    own = threading.get_ident()
+    return [frame for thread, frame in sys._current_frames().items() if thread != own]
+
+
+def _codes_of(frame: FrameType | None) -> Iterator[CodeType]:
+    while frame is not None:
+        yield frame.f_code
+        frame = frame.f_back
 
 
 def _restore() -> None:
