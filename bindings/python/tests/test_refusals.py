@@ -63,7 +63,7 @@ def test_its_traceback_is_short(world: World, client: mecai.SSLContext) -> None:
     assert caught.value.__cause__.__cause__ is None and caught.value.__cause__.__context__ is None
     shown = "".join(traceback.format_exception(caught.value))
     assert shown.count("During handling") == 0 and shown.count("The above exception was the direct cause") == 1
-    assert shown.rstrip().endswith("VoucherError: " + str(caught.value))
+    assert shown.rstrip().endswith(f"\nmecai.VoucherError: {caught.value}")
 
 
 def test_it_can_be_pickled(world: World, client: mecai.SSLContext) -> None:

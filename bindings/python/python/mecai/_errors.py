@@ -93,3 +93,17 @@ class VoucherError(ssl.SSLCertVerificationError):
 
 # X509_V_ERR_APPLICATION_VERIFICATION: what OpenSSL has for the rules of a program of its own.
 APPLICATION_VERIFICATION = 50
+
+# Where programs find them, and what tracebacks say.
+for _class in (
+    Error,
+    AlreadyAttached,
+    FormatError,
+    InternalError,
+    NotVouched,
+    SettingsError,
+    StoreError,
+    UnsupportedInterpreter,
+    VoucherError,
+):
+    _class.__module__ = "mecai"
