@@ -76,7 +76,7 @@ class VoucherError(ssl.SSLCertVerificationError):
     @classmethod
     def of(cls, original: ssl.SSLError, verdict: Verdict) -> VoucherError:
         """What to raise in the place of the interpreter's own error."""
-        error = cls(verdict, *original.args)
+        error = cls(verdict, original.errno or ssl.SSLErrorNumber.SSL_ERROR_SSL, original.strerror)
         error.__dict__.update(vars(original))
         return error
 

@@ -38,7 +38,8 @@ def install(*, existing: bool = True, **settings: Unpack[Settings]) -> None:
     This is for applications, which decide for their whole process, and never for libraries: those take an
     `mecai.SSLContext` of their own. Call it first thing, before there are threads. Then `existing` matters little:
     contexts that are there already (aiohttp makes some when it is imported) are found and attached as well, unless it
-    is False. Contexts that have MECAI already, by `attach` or by openssl.cnf, stay as they are; `status` counts them.
+    is False; but for those that the program has hidden by `gc.freeze`. Contexts that have MECAI already, by `attach` or
+    by openssl.cnf, stay as they are; `status` counts them.
 
     Contexts for which the settings have nothing to say (of servers, without `vouchers`) are left alone. If MECAI
     cannot be attached to a context, it cannot be made: its constructor raises what `attach` raises.
