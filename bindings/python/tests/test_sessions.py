@@ -84,9 +84,14 @@ def test_until_the_vouchers_end(
         with pytest.raises(mecai.VoucherError) as caught:
             while time.monotonic() < deadline:
                 begun = datetime.now(timezone.utc)
-                with connected(context, server.address, session=session) as connection:
-                    # Their last second is one of theirs.
-                    assert connection.session_reused and begun < until + timedelta(seconds=1)
-                    resumed += 1
+                try:
+                    with connected(context, server.address, session=session) as connection:
+                        # Their last second is one of theirs.
+                        assert connection.session_reused and begun < until + timedelta(seconds=1)
+                        resumed += 1
+                except ssl.SSLError as error:
+                    # The session ended while it was being offered, which ends the connection before it begins.
+                    if error.reason != "CALLBACK_FAILED":
+                        raise
         assert resumed > 0 and datetime.now(timezone.utc) > until
         assert caught.value.code in ("no_voucher", "expired"), caught.value

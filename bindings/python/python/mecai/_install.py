@@ -45,8 +45,8 @@ def install(*, existing: bool = True, **settings: Unpack[Settings]) -> None:
     cannot be attached to a context, it cannot be made: its constructor raises what `attach` raises.
 
     A second call with equal settings does nothing; with others it raises AlreadyAttached: call `uninstall` first.
-    Raises what `attach` raises, and Error with the code "busy" where another thread is in the middle of making a context
-    and does not finish. Then nothing is installed.
+    Raises what `attach` raises, and Error with the code "busy" where another thread is in the middle of making a
+    context and does not finish. Then nothing is installed.
     """
     global _installed
     wanted = _settings.read(settings, "install")
