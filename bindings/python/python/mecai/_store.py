@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mecai._native import ffi, lib
 
@@ -38,15 +38,15 @@ class Store(Held):
     Every method raises `StoreError` with the code "store" if a file or directory cannot be used.
     """
 
-    __slots__ = ("_changing", "_directory")
+    __slots__ = ("_capacity", "_changing", "_directory")
     _INSTEAD = "open its directory again"
 
     def __init__(self, directory: Path, *, capacity: int = 256) -> None:
         path = _call.path(directory, "directory")
         self._directory = os.fsdecode(path)
         self._changing = threading.Lock()
-        most = _call.number(capacity, "capacity", 1, _CAPACITY_MAX)
-        self._handle = _call.new("mecai_store", lib.mecai_store_open, path, most)
+        self._capacity = _call.number(capacity, "capacity", 1, _CAPACITY_MAX)
+        self._handle = self._open()
 
     @property
     def directory(self) -> str:
@@ -73,7 +73,8 @@ class Store(Held):
         now: datetime | float | None = None,
     ) -> bytes | None:
         """What a server answers to an extension in a handshake with this certificate, to a client that sent this SNI name; None
-        if nothing is to be sent. Files are looked at once in five seconds at most."""
+        if nothing is to be sent. Files are looked at once in five seconds at most; what this object has changed is seen at
+        once."""
         digest = _certificate.digest_of(certificate, "certificate")
         number = _call.one_of(_EXTENSIONS, "extension", extension)
         sni = ffi.NULL if name is None else _call.text(name, "name")
@@ -101,8 +102,7 @@ class Store(Held):
         buffers = [bundles.der] if isinstance(bundles, Bundle) else _ders(bundles)
         views, left_out = _call.Views(buffers), ffi.new("size_t *")
         arguments = (digest, len(digest), views.views, len(views), _call.time_or_now(now, "now"), left_out)
-        with self._changing:
-            _call.call(lib.mecai_store_add_bundles, self._handle, *arguments)
+        self._change(lib.mecai_store_add_bundles, *arguments)
         return int(left_out[0])
 
     def set_alternate(self, certificate: Buffer, alternate: Certificates | None) -> None:
@@ -112,15 +112,13 @@ class Store(Held):
         digest = _certificate.digest_of(certificate, "certificate")
         chain = [] if alternate is None else _certificate.certificates(alternate, "alternate")
         views = _call.Views(chain)
-        with self._changing:
-            _call.call(lib.mecai_store_set_alternate, self._handle, digest, len(digest), views.views, len(views))
+        self._change(lib.mecai_store_set_alternate, digest, len(digest), views.views, len(views))
 
     def remove(self, certificate: Buffer) -> None:
         """Takes away everything that is stored for a certificate; if that is nothing, it is no error. A server that has read
         it goes on until it expires."""
         digest = _certificate.digest_of(certificate, "certificate")
-        with self._changing:
-            _call.call(lib.mecai_store_remove, self._handle, digest, len(digest))
+        self._change(lib.mecai_store_remove, digest, len(digest))
 
     def write_serverinfo(self, certificate: Buffer, path: Path, *, now: datetime | float | None = None) -> None:
         """Writes an OpenSSL serverinfo file, for servers without the module: what is answered at the time `now` to clients
@@ -129,6 +127,15 @@ class Store(Held):
         digest = _certificate.digest_of(certificate, "certificate")
         arguments = (digest, len(digest), _call.path(path, "path"), _call.time_or_now(now, "now"))
         _call.call(lib.mecai_store_write_serverinfo, self._handle, *arguments)
+
+    def _open(self) -> Any:
+        return _call.new("mecai_store", lib.mecai_store_open, os.fsencode(self._directory), self._capacity)
+
+    def _change(self, function: Any, *arguments: Any) -> None:
+        """Changes a file: one thread at a time, and what was read before is not shown any more."""
+        with self._changing:
+            _call.call(function, self._handle, *arguments)
+            self._handle = self._open()
 
     def __repr__(self) -> str:
         return f"<Store in {self._directory!r}>"
