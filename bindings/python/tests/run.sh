@@ -24,6 +24,10 @@ if [ -z "${MECAI_MODULE-}" ]; then
     MECAI_MODULE=$("$root/packaging/link.sh" module) || exit 1
     export MECAI_MODULE
 fi
+if [ -z "${MECAI_ORACLE-}" ]; then
+    cargo build --locked --quiet --package mecai-oracle || exit 1
+    export MECAI_ORACLE=$target/debug/mecai-oracle
+fi
 wheel=$(./wheel.sh "$profile") || exit 1
 
 # Where an interpreter may be; an exact version counts once, the first one that has it.

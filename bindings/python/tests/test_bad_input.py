@@ -17,6 +17,9 @@ import mecai
 import pytest
 from inputs import BUNDLE, JSON, KEYS, SIGNATURES, Input, fetch, takes, verify
 
+pytestmark = pytest.mark.every_interpreter
+
+
 class _Octets(bytes):
     """Octets that tell something else of themselves."""
 

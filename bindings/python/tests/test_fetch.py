@@ -240,7 +240,7 @@ def test_an_authority_behind_tls_has_to_have_a_certificate_that_is_trusted(
         assert "CERTIFICATE_VERIFY_FAILED" in failure.explanation
         monkeypatch.setenv("SSL_CERT_FILE", str(world.roots))
         fetched = mecai.fetch_vouchers(*arguments, addresses=[ADDRESS])
-        assert _codes(fetched) == {OWNER: "own_operator"}
+        assert _codes(fetched) == {OWNER: "own_operator"}, fetched.failures
 
 
 def test_an_async_fetch_is_cancelled_at_once(world: World, tmp_path: Path) -> None:

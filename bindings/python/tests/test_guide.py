@@ -187,6 +187,15 @@ def test_a_server_of_the_guide_is_accepted(
         connection.close()
 
 
+def test_the_readme_fetches_stores_and_reads(stage: Stage) -> None:
+    text = stage.written(next(block for block in blocks(README) if "fetch_vouchers(" in block.text))
+    said = programs.output(programs.python(stage.world.facts(), text, stage.directory))
+    others = stage.world.others()
+    first, second, third = said.splitlines()
+    assert (first, third) == ("operator-a own_operator", "True")
+    assert second.startswith(f"{HOST} [") and all(repr(operator) in second for operator in others)
+
+
 def test_the_readme_says_what_works(stage: Stage) -> None:
     text = stage.written(next(block for block in blocks(README) if "mecai.install(" in block.text))
     result = programs.python(stage.world.facts(), text, stage.directory, environment=stage.world.trust())

@@ -13,6 +13,8 @@ import pytest
 import vectors
 from handshakes import Case, File
 
+pytestmark = pytest.mark.every_interpreter
+
 
 def test_every_handshake_gets_its_verdict(tmp_path: Path) -> None:
     file = File("verify")

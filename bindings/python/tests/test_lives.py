@@ -30,6 +30,8 @@ from handshakes import Case, File
 from strange_authorities import Strange
 from world import HOST, World
 
+pytestmark = pytest.mark.every_interpreter
+
 _FILE = File("verify")
 _ACCEPTED = next(case for case in _FILE.cases if case["expect"] and case["expect"]["code"] == "accepted")
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from typing import Any
 
 import mecai
 import pytest
 import vectors
+from mecai._bundle import answer_bundles
+from mecai._request import PROTOCOLS, Request
+
+pytestmark = pytest.mark.every_interpreter
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -62,6 +67,31 @@ def _codec() -> list[dict[str, Any]]:
     return vectors.cases(vectors.load("codec"), "structure", "octets", "value", "addresses")
 
 
+def test_questions_are_asked() -> None:
+    table = vectors.load("verify", "codes", "lists", "chains")["lists"]["twelve"]
+    authorities = mecai.AuthorityList.read(str.encode(table["file"]), table["signatures"], table["public_keys"][0])
+    asked = 0
+    for case in _codec():
+        if case["structure"] != "request" or case["expect"] != "ok":
+            continue
+        about = case["value"]["statement"]
+        statement = mecai.Statement(
+            about["host"],
+            about["port"],
+            tuple(ip_address(address) for address in about["addresses"]),
+            bytes.fromhex(about["certificate"]),
+            EPOCH + timedelta(seconds=about["produced_at"]),
+            EPOCH + timedelta(seconds=about["not_after"]),
+            about["stay"],
+        )
+        request = Request(authorities, statement, PROTOCOLS[case["value"]["protocol"]], about["not_after"])
+        assert {question.body.hex() for question in request.questions} == {case["octets"]}, case["name"]
+        urls = [question.url for question in request.questions]
+        assert urls[:2] == ["https://va.a.example/v1/endorsements", "https://va.b.example/v1/endorsements"]
+        asked += 1
+    assert asked >= 5
+
+
 def test_answers_are_read() -> None:
     file = vectors.load("extension")
     numbers: set[str] = set()
@@ -81,12 +111,6 @@ def test_answers_are_read() -> None:
             read = [bundle.hex() for bundle in answer_bundles(octets)]
             assert read == expect["bundles"], case["name"]
     assert numbers == {"0xff4d", "0xff4e", "0xff4f", "0xff50"}
-
-
-def answer_bundles(octets: bytes) -> tuple[bytes, ...]:
-    from mecai._bundle import answer_bundles
-
-    return answer_bundles(octets)
 
 
 def test_lists_are_read() -> None:
