@@ -100,6 +100,27 @@ def _fail_over(file: File, case: Case) -> mecai.Verdict:
     return case.verifier.fail_over(answer, verification, **shown)
 
 
+def test_a_program_says_why_it_refuses_an_alternate() -> None:
+    file = File("failover", "failover")
+    given = next(case for case in file.cases if case["name"] == "own_without_a_trusted_root")
+    verifier = mecai.Verifier(file.list(given["list"], 0))
+
+    def verification(offered: tuple[bytes, ...]) -> list[bytes]:
+        raise ssl.SSLCertVerificationError("it is too new for me")
+
+    answer = bytes.fromhex(given["failover"]["answer"])
+    verdict = verifier.fail_over(answer, verification, **Case.shown_of(file, given))
+    assert verdict.refused and verdict.alternate is not None
+    assert (verdict.alternate.used, verdict.alternate.code) == (False, "alternate_not_trusted")
+    assert "it is too new for me" in verdict.alternate.explanation
+
+    def failing(offered: tuple[bytes, ...]) -> list[bytes]:
+        raise OSError("of its own")
+
+    with pytest.raises(OSError, match="of its own"):
+        verifier.fail_over(answer, failing, **Case.shown_of(file, given))
+
+
 def _told(verdict: mecai.Verdict) -> dict[str, Any]:
     alternate = verdict.alternate
     reported_as = verdict.report and verdict.report.code

@@ -46,7 +46,8 @@ def verify(alternate: Any, verification: Verification, meant: str) -> list[bytes
     try:
         accepted = _call.items(verification(tuple(offered)), "what verification gives")
     except ssl.SSLCertVerificationError as error:
-        if error.verify_code in _WRONG_NAME:
+        # A program that raises it itself may have left it out.
+        if getattr(error, "verify_code", None) in _WRONG_NAME:
             _call.call(lib.mecai_alternate_set_wrong_name, alternate, _call.text(meant, "host"))
         else:
             reason = str(getattr(error, "verify_message", "") or error).replace("\0", " ")

@@ -81,6 +81,8 @@ class Line:
 
 def ask(question: Question, deadline: float, line: Line) -> Reply | Silence:
     """Asks, and waits for the whole answer until `deadline` (time.monotonic)."""
+    if line.is_cut:
+        return Silence("")
     try:
         return _ask(question, deadline, line)
     except Exception as error:
