@@ -1,5 +1,5 @@
-"""Handshakes that hypothesis makes up: what vouchers could be, and what they should not be, many signed by the keys of the
-authorities of the vectors."""
+"""Handshakes that hypothesis makes up: what vouchers could be, and what they should not be, many signed by the keys of
+the authorities of the vectors."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ Answer = Callable[[socket.socket], None]
 
 
 class Strange:
-    """Listens on loopback, and does with each connection what `answer` says, each in a thread of its own. `url` is where;
-    `asked` counts the connections."""
+    """Listens on loopback, and does with each connection what `answer` says, each in a thread of its own. `url` is
+    where; `asked` counts the connections."""
 
     def __init__(self, answer: Answer, context: ssl.SSLContext | None = None) -> None:
         self._answer, self._context = answer, context

@@ -1,5 +1,5 @@
-"""Three readers agree on every handshake that hypothesis makes up: Python, the core alone (oracle/, without the C ABI), and
-the independent reader of the vectors.
+"""Three readers agree on every handshake that hypothesis makes up: Python, the core alone (oracle/, without the C ABI),
+and the independent reader of the vectors.
 
 MECAI_AGREEMENT says how many there are, 1,000 by default; they are the same ones each time.
 """

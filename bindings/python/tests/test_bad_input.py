@@ -1,5 +1,5 @@
-"""Octets, texts and numbers of every kind that they are not, for every public function that takes some: those of inputs.py,
-where a public name that is missing fails."""
+"""Octets, texts and numbers of every kind that they are not, for every public function that takes some: those of
+inputs.py, where a public name that is missing fails."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Every handshake of the vectors gets its verdict, and every alternate; where Python has no such handshake, an error that
-says the same."""
+"""Every handshake of the vectors gets its verdict, and every alternate; where Python has no such handshake, an error
+that says the same."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def test_every_alternate_gets_its_verdict(tmp_path: Path) -> None:
 
 
 def _why_not(file: File, case: Case, directory: Path) -> str | None:
-    """Why Python has no such handshake, if it has none: what should have been given raises, and names the same cause."""
+    """Why Python has no such handshake, if it has none: what should have been given raises, and names the same
+    cause."""
     given = case.given
     code = given["expect"] and given["expect"]["code"]
     if given["policy"] is None or given["policy"]["mode"] == "off":

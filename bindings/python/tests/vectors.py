@@ -1,5 +1,5 @@
-"""The files of tests/vectors: octets and handshakes, and what a reader that follows docs/spec.md makes of them. A member
-that a test does not know fails, so that nothing goes untested unnoticed."""
+"""The files of tests/vectors: octets and handshakes, and what a reader that follows docs/spec.md makes of them. A
+member that a test does not know fails, so that nothing goes untested unnoticed."""
 
 from __future__ import annotations
 

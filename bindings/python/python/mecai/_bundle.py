@@ -1,4 +1,5 @@
-"""Vouchers, looked into: statements, endorsements, and the bundles that servers show (docs/spec.md, sections 3 and 4)."""
+"""Vouchers, looked into: statements, endorsements, and the bundles that servers show (docs/spec.md, sections 3 and
+4)."""
 
 from __future__ import annotations
 
@@ -81,8 +82,8 @@ class Bundle(Value):
     def parse_answer(octets: Buffer) -> tuple[Bundle, ...]:
         """Reads a server's answer to the TLS extension mecai_vouchers (0xFF4D), and every bundle in it.
 
-        Raises `FormatError`: with the code "answer" if the answer breaks its syntax or has more than 16384 octets, or with
-        that of the first bundle that cannot be read (`answer_bundles` gives these apart).
+        Raises `FormatError`: with the code "answer" if the answer breaks its syntax or has more than 16384 octets, or
+        with that of the first bundle that cannot be read (`answer_bundles` gives these apart).
         """
         return tuple(Bundle.parse(der) for der in answer_bundles(octets))
 
@@ -123,7 +124,8 @@ def read_bundle(handle: Any) -> Bundle:
 def _read_statement(handle: Any) -> tuple[Statement, int]:
     """The statement, and how many endorsements there are."""
     host, certificate, octets = ffi.new("mecai_bytes *"), ffi.new("mecai_bytes *"), ffi.new("mecai_bytes *")
-    port, stay, times, counts = ffi.new("uint16_t *"), ffi.new("int32_t *"), ffi.new("uint64_t[2]"), ffi.new("size_t[2]")
+    port, stay = ffi.new("uint16_t *"), ffi.new("int32_t *")
+    times, counts = ffi.new("uint64_t[2]"), ffi.new("size_t[2]")
     _call.call(lib.mecai_bundle_get, handle, host, port, certificate)
     _call.call(lib.mecai_bundle_times, handle, times, times + 1, stay)
     _call.call(lib.mecai_bundle_counts, handle, counts, counts + 1)

@@ -83,8 +83,8 @@ def hash_of(value: Buffer, name: str) -> bytes:
 
 
 def digest_of(value: Buffer, name: str) -> bytes:
-    """A SHA-256 itself, 32 octets; of anything longer, the digest of the certificate in DER or PEM that it is, the first
-    of a chain.
+    """A SHA-256 itself, 32 octets; of anything longer, the digest of the certificate in DER or PEM that it is, the
+    first of a chain.
 
     Raises `FormatError` with the code "chain" if it is no certificate.
     """

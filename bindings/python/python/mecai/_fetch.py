@@ -43,8 +43,8 @@ def fetch_vouchers(
     count.
     `attempts`: how many rounds there are at most: after one in which nobody vouched another follows, after a pause.
 
-    An authority that fails is no error: see `Fetched.failures`. Proxies are taken from the environment, as urllib does. May be
-    interrupted at any time; then nobody waits for those that still are asked.
+    An authority that fails is no error: see `Fetched.failures`. Proxies are taken from the environment, as urllib does.
+    May be interrupted at any time; then nobody waits for those that still are asked.
 
     Raises `FormatError` for a certificate, list or host that cannot be used, `OSError` where a file or DNS fails.
     """

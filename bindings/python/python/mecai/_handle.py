@@ -1,5 +1,5 @@
-"""Objects that hold a handle of the library. It is freed once, when the last reference to the object is gone, also where
-objects refer to each other and where the interpreter ends; a child process has copies of its own."""
+"""Objects that hold a handle of the library. It is freed once, when the last reference to the object is gone, also
+where objects refer to each other and where the interpreter ends; a child process has copies of its own."""
 
 from __future__ import annotations
 

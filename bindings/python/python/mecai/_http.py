@@ -1,5 +1,5 @@
-"""One question to one authority, over HTTP: no redirects, no more of the body than is needed, proxies as the environment
-has them."""
+"""One question to one authority, over HTTP: no redirects, no more of the body than is needed, proxies as the
+environment has them."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ class Operator(Value):
 
 
 class AuthorityList(Held):
-    """A list whose signatures are good and that follows every rule. Whether it has expired depends on the time, which each
-    verdict looks at.
+    """A list whose signatures are good and that follows every rule. Whether it has expired depends on the time, which
+    each verdict looks at.
 
     It does not change; any number of threads may use it at once. `len(list)` and iteration are over its operators.
     """
@@ -92,7 +92,8 @@ class AuthorityList(Held):
         `keys`: which minisign keys must have signed it, "KEY" or "M of KEY, KEY, …". A list of a sequence below
         `lowest_sequence` is refused: keep the highest that was used (a `State` does).
 
-        Raises `FormatError` with the code "list_malformed", "list_unsigned" or "list_rolled_back", `SettingsError` for `keys`.
+        Raises `FormatError` with the code "list_malformed", "list_unsigned" or "list_rolled_back", `SettingsError` for
+        `keys`.
         """
         octets = _call.octets(json, "json")
         signed = str.encode(signatures) if isinstance(signatures, str) else _call.octets(signatures, "signatures")
@@ -165,7 +166,8 @@ def list_of(authorities: Authorities, lowest_sequence: int = 0) -> AuthorityList
     """A list, or that in a file."""
     if isinstance(authorities, AuthorityList):
         return authorities
-    if not isinstance(authorities, tuple) or len(authorities) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+    is_pair = isinstance(authorities, tuple) and len(authorities) == 2  # pyright: ignore
+    if not is_pair:
         raise TypeError(f"authorities must be an AuthorityList or (path, keys), not {type(authorities).__name__}")
     path, keys = authorities
     return AuthorityList.load(path, keys, lowest_sequence=lowest_sequence)

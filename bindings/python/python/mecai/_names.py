@@ -9,8 +9,8 @@ from ._call import Address
 
 
 def is_meant(host: str, names: Iterable[str]) -> bool:
-    """Whether a statement's host is one that a program meant: a host name, an address, or a name that begins with a dot, for
-    every host that ends with it."""
+    """Whether a statement's host is one that a program meant: a host name, an address, or a name that begins with a
+    dot, for every host that ends with it."""
     return any(_matches(host, name.removesuffix(".")) for name in names)
 
 

@@ -40,8 +40,8 @@ class Policy(Value):
     """What is demanded. It is checked when it is made: `SettingsError` names what cannot be."""
 
     mode: Mode = "require"
-    """What happens to a handshake that misses the rules: "require" refuses it, "opportunistic" refuses it where the host is
-    remembered to have promised vouchers, "observe" lets it through."""
+    """What happens to a handshake that misses the rules: "require" refuses it, "opportunistic" refuses it where the
+    host is remembered to have promised vouchers, "observe" lets it through."""
     quorum: int = 2
     """How many operators of the pick must have vouched, 1 to `candidates`."""
     candidates: int = 4
@@ -49,11 +49,11 @@ class Policy(Value):
     region: str | None = None
     """Narrows the pick to authorities in this region, as long as enough of them remain."""
     addresses: AddressRule = "note"
-    """What a peer is at an address that no counted authority saw: "note", "require" (it is refused, and so is a peer whose
-    address is not known), or "ignore"."""
+    """What a peer is at an address that no counted authority saw: "note", "require" (it is refused, and so is a peer
+    whose address is not known), or "ignore"."""
     exempt: Exempt | Iterable[Exempt] = ()
-    """Whom nobody needs to vouch for: names, "*.name.example" for every name below, and addresses or networks, which cover
-    only what is meant by address; in a text, with commas between them. Becomes a tuple of texts."""
+    """Whom nobody needs to vouch for: names, "*.name.example" for every name below, and addresses or networks, which
+    cover only what is meant by address; in a text, with commas between them. Becomes a tuple of texts."""
     local_roots: Path | Iterable[Buffer] = ()
     """Trust anchors whose certificates need no vouchers: a PEM file, or each as a certificate or as the SHA-256 of its
     SubjectPublicKeyInfo. Becomes a tuple of such hashes."""

@@ -82,8 +82,8 @@ class Request:
         return tuple(failure for failure in told if failure is not None)
 
     def bundle(self) -> tuple[Bundle | None, int]:
-        """The bundle of the endorsements that have come, none without any; and how many had to be left out for it to fit a
-        server's answer."""
+        """The bundle of the endorsements that have come, none without any; and how many had to be left out for it to
+        fit a server's answer."""
         place, left_out, error = ffi.new("mecai_bundle **"), ffi.new("size_t *"), ffi.new("mecai_error **")
         result = lib.mecai_request_bundle(self._handle, place, left_out, error)
         if result == lib.MECAI_ERR_NONE:

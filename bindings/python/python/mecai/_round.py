@@ -67,7 +67,8 @@ class Plan:
         attempts: int,
     ) -> None:
         _call.text(host, "host")
-        if not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:  # pyright: ignore[reportUnnecessaryIsInstance]
+        is_number = isinstance(timeout, (int, float))  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_number or not 0 < timeout < math.inf:
             raise ValueError(f"timeout is {timeout!r}, not a number of seconds above 0")
         self._host, self._port = host, _call.number(port, "port", 1, 65_535)
         self._lifetime = timedelta(seconds=_call.number(lifetime, "lifetime", 0, 86_400))

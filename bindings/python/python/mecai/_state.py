@@ -26,9 +26,9 @@ _SEQUENCE_MAX = (1 << 64) - 1
 
 
 class State(Held):
-    """A user's directory: the secret of the picks, the highest sequence of a list, the hosts that promised to go on showing
-    vouchers, and reports. It is made (mode 0700) when something is first kept there, and nothing stays open. Any number of
-    threads and programs of the user may use it at once.
+    """A user's directory: the secret of the picks, the highest sequence of a list, the hosts that promised to go on
+    showing vouchers, and reports. It is made (mode 0700) when something is first kept there, and nothing stays open.
+    Any number of threads and programs of the user may use it at once.
 
     Every method raises `StoreError` with the code "state" if a file or directory cannot be used.
     """
@@ -60,8 +60,8 @@ class State(Held):
         return int(highest[0])
 
     def spool(self, report: Report) -> Spooled:
-        """Keeps a report until it is submitted. "known": the same event was recorded before; "full": there is no place for
-        it, and it is not kept."""
+        """Keeps a report until it is submitted. "known": the same event was recorded before; "full": there is no place
+        for it, and it is not kept."""
         octets = str.encode(report.json)
         handle = _call.new("mecai_report", lib.mecai_report_parse, octets, len(octets))
         spooled = ffi.new("uint32_t *")
@@ -69,8 +69,8 @@ class State(Held):
         return _SPOOLED[spooled[0]]
 
     def reports(self) -> Iterator[Report]:
-        """The reports that are not yet submitted, in the order of their names, each read when it comes. One that is taken
-        away meanwhile is passed over.
+        """The reports that are not yet submitted, in the order of their names, each read when it comes. One that is
+        taken away meanwhile is passed over.
 
         Raises `FormatError` with the code "report" at a file that is no report.
         """
@@ -81,8 +81,8 @@ class State(Held):
 
 
 def reports(state: Path | State) -> Iterator[Report]:
-    """The mismatch reports in a client's state directory that are not yet submitted, as `State.reports` gives them. There are
-    none in a directory that is not there.
+    """The mismatch reports in a client's state directory that are not yet submitted, as `State.reports` gives them.
+    There are none in a directory that is not there.
 
     Raises `StoreError` with the code "state" if the directory cannot be read.
     """

@@ -1,5 +1,5 @@
-"""The directory with the vouchers of a server's certificates, which the agent writes and servers answer from (docs/spec.md,
-section 11)."""
+"""The directory with the vouchers of a server's certificates, which the agent writes and servers answer from
+(docs/spec.md, section 11)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ _CAPACITY_MAX = (1 << 32) - 1
 class Store(Held):
     """A store. Any number of threads may use it at once; only one program at a time may change its directory.
 
-    Nothing is opened before it is needed, and nothing stays open: a directory that is not there may appear later. `capacity`:
-    of how many certificates the answers are kept at hand. A `certificate` is one in DER or PEM, or its SHA-256 (32 octets).
+    Nothing is opened before it is needed, and nothing stays open: a directory that is not there may appear later.
+    `capacity`: of how many certificates the answers are kept at hand. A `certificate` is one in DER or PEM, or its
+    SHA-256 (32 octets).
 
     Every method raises `StoreError` with the code "store" if a file or directory cannot be used.
     """
@@ -54,7 +55,8 @@ class Store(Held):
         return self._directory
 
     def certificates(self) -> tuple[bytes, ...]:
-        """The SHA-256 of the certificates for which there are files, ascending. Whether these can be used is not looked at."""
+        """The SHA-256 of the certificates for which there are files, ascending. Whether these can be used is not looked
+        at."""
         digests = _call.new("mecai_digests", lib.mecai_store_certificates, self._handle)
         count, view = ffi.new("size_t *"), ffi.new("mecai_bytes *")
         _call.call(lib.mecai_digests_count, digests, count)
@@ -72,9 +74,9 @@ class Store(Held):
         name: str | None = None,
         now: datetime | float | None = None,
     ) -> bytes | None:
-        """What a server answers to an extension in a handshake with this certificate, to a client that sent this SNI name; None
-        if nothing is to be sent. Files are looked at once in five seconds at most; what this object has changed is seen at
-        once."""
+        """What a server answers to an extension in a handshake with this certificate, to a client that sent this SNI
+        name; None if nothing is to be sent. Files are looked at once in five seconds at most; what this object has
+        changed is seen at once."""
         digest = _certificate.digest_of(certificate, "certificate")
         number = _call.one_of(_EXTENSIONS, "extension", extension)
         sni = ffi.NULL if name is None else _call.text(name, "name")
@@ -91,12 +93,12 @@ class Store(Held):
     def add(
         self, certificate: Buffer, bundles: Bundle | Iterable[Bundle | Buffer], *, now: datetime | float | None = None
     ) -> int:
-        """Adds bundles to the file of a certificate, which is made if it is not there; they are for this certificate, or for
-        the alternate that the file has. Of each host and port the four freshest stay that are in force at the time `now`.
-        Gives of how many the file has no room for.
+        """Adds bundles to the file of a certificate, which is made if it is not there; they are for this certificate,
+        or for the alternate that the file has. Of each host and port the four freshest stay that are in force at the
+        time `now`. Gives of how many the file has no room for.
 
-        Raises `FormatError` for what is no bundle, `StoreError` for one that is for another certificate; then nothing has
-        changed.
+        Raises `FormatError` for what is no bundle, `StoreError` for one that is for another certificate; then nothing
+        has changed.
         """
         digest = _certificate.digest_of(certificate, "certificate")
         buffers = [bundles.der] if isinstance(bundles, Bundle) else _ders(bundles)
@@ -106,24 +108,24 @@ class Store(Held):
         return int(left_out[0])
 
     def set_alternate(self, certificate: Buffer, alternate: Certificates | None) -> None:
-        """Sets the second certificate that is shown beside one: its chain, end entity first, 1 to 10 certificates, in DER or
-        PEM or a file; None takes it away. Clients go over only to one on the same key, for the same names, of another
-        operator; whether it is, is not looked at."""
+        """Sets the second certificate that is shown beside one: its chain, end entity first, 1 to 10 certificates, in
+        DER or PEM or a file; None takes it away. Clients go over only to one on the same key, for the same names, of
+        another operator; whether it is, is not looked at."""
         digest = _certificate.digest_of(certificate, "certificate")
         chain = [] if alternate is None else _certificate.certificates(alternate, "alternate")
         views = _call.Views(chain)
         self._change(lib.mecai_store_set_alternate, digest, len(digest), views.views, len(views))
 
     def remove(self, certificate: Buffer) -> None:
-        """Takes away everything that is stored for a certificate; if that is nothing, it is no error. A server that has read
-        it goes on until it expires."""
+        """Takes away everything that is stored for a certificate; if that is nothing, it is no error. A server that has
+        read it goes on until it expires."""
         digest = _certificate.digest_of(certificate, "certificate")
         self._change(lib.mecai_store_remove, digest, len(digest))
 
     def write_serverinfo(self, certificate: Buffer, path: Path, *, now: datetime | float | None = None) -> None:
-        """Writes an OpenSSL serverinfo file, for servers without the module: what is answered at the time `now` to clients
-        that name no host. Without vouchers it says nothing, and servers can read it all the same. A file of this path is
-        replaced."""
+        """Writes an OpenSSL serverinfo file, for servers without the module: what is answered at the time `now` to
+        clients that name no host. Without vouchers it says nothing, and servers can read it all the same. A file of
+        this path is replaced."""
         digest = _certificate.digest_of(certificate, "certificate")
         arguments = (digest, len(digest), _call.path(path, "path"), _call.time_or_now(now, "now"))
         _call.call(lib.mecai_store_write_serverinfo, self._handle, *arguments)

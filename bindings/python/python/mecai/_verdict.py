@@ -42,8 +42,8 @@ class Verdict(Value):
     """
 
     outcome: Outcome
-    """"accepted": enough operators have vouched. "exempt": by configuration it was not judged. "unvouched": the rules were
-    missed, and the mode lets it through. "refused". "not_judged": there was no handshake to judge."""
+    """"accepted": enough operators have vouched. "exempt": by configuration it was not judged. "unvouched": the rules
+    were missed, and the mode lets it through. "refused". "not_judged": there was no handshake to judge."""
     code: str
     """A word that never changes: "accepted", "no_voucher", …"""
     number: int
@@ -57,8 +57,8 @@ class Verdict(Value):
     resumed: bool
     """Whether the session of an earlier handshake was resumed: then only outcome, code and `until` are known."""
     vouched: int | None
-    """How many operators were counted, if it was accepted; `required`: how many had to be; `sent`: how many endorsements
-    the server sent."""
+    """How many operators were counted, if it was accepted; `required`: how many had to be; `sent`: how many
+    endorsements the server sent."""
     required: int | None
     sent: int | None
     newest: datetime | None
@@ -89,7 +89,8 @@ class Verdict(Value):
 
     @property
     def accepted(self) -> bool:
-        """Whether enough operators have vouched. An exempt handshake, and one that the mode lets through, is not accepted."""
+        """Whether enough operators have vouched. An exempt handshake, and one that the mode lets through, is not
+        accepted."""
         return self.outcome == "accepted"
 
     @property

@@ -36,10 +36,11 @@ class Verifier(Held):
     `authorities`: an `AuthorityList`, or where it is and the keys that must have signed it, `(path, keys)`.
     `policy`: what is demanded; `Policy()` if None.
     `secret`: what the picks are drawn by, 32 random octets that are kept for this user and shown to nobody, with the
-    `machine_id`, by default the text of /etc/machine-id. Without a secret more than half of all operators must have vouched.
-    `state`: a user's `State`, or its directory: its secret is used if none is given, a list older than the newest that was
-    used is refused, and in mode "opportunistic" promises of hosts are looked up and kept. With `reports`, those that are due
-    are kept there.
+    `machine_id`, by default the text of /etc/machine-id. Without a secret more than half of all operators must have
+    vouched.
+    `state`: a user's `State`, or its directory: its secret is used if none is given, a list older than the newest that
+    was used is refused, and in mode "opportunistic" promises of hosts are looked up and kept. With `reports`, those
+    that are due are kept there.
 
     Raises `FormatError` for a list that cannot be used, `SettingsError` for settings, `StoreError` for a state.
     """
@@ -109,20 +110,21 @@ class Verifier(Held):
     ) -> Verdict:
         """Judges one handshake.
 
-        `chain`: the chain that the program's own verification accepted: certificates in DER, end entity first, trust anchor
-        last, 1 to 32.
-        `host`: what the program meant: a host name, an address, or a name that begins with a dot for every host that ends with
-        it; several, or None if it set nothing for verification: then `sni`, the name that it sent, stands in.
+        `chain`: the chain that the program's own verification accepted: certificates in DER, end entity first, trust
+        anchor last, 1 to 32.
+        `host`: what the program meant: a host name, an address, or a name that begins with a dot for every host that
+        ends with it; several, or None if it set nothing for verification: then `sni`, the name that it sent, stands in.
         `peer`, `port`: the server's address, and the port that was meant; they are compared if they are given.
-        `vouchers`: the server's answer to the TLS extension mecai_vouchers (0xFF4D), or bundles; None if there was none.
+        `vouchers`: the server's answer to the TLS extension mecai_vouchers (0xFF4D), or bundles; None if there was
+        none.
         `now`: the time, an aware datetime or seconds since 1970; the clock's by default.
         `remembered`: whether the host has promised vouchers (mode "opportunistic"); None asks the state.
-        `own`: what the program's own verification said: "accepted" this chain, "refused" it, refused it since it leads to
-        "no_trusted_root", or accepted it by a "dane" match.
+        `own`: what the program's own verification said: "accepted" this chain, "refused" it, refused it since it leads
+        to "no_trusted_root", or accepted it by a "dane" match.
         `served`: the certificates in the server's order, for the report; `chain` by default.
 
-        Raises `FormatError` with the code "chain" for a chain that cannot be read, `StoreError` for the state. What the server
-        sent never raises: that is the verdict.
+        Raises `FormatError` with the code "chain" for a chain that cannot be read, `StoreError` for the state. What the
+        server sent never raises: that is the verdict.
         """
         return self.fail_over(
             None,
@@ -155,14 +157,15 @@ class Verifier(Held):
         own: Own = "accepted",
         served: Iterable[Buffer] | None = None,
     ) -> Verdict:
-        """Judges one handshake as `verify` does and, where the server's own certificate fails for a cause that lies with its
-        CA, the server's alternate: `answer`, the answer to the TLS extension mecai_alternate (0xFF4E), None if there was none.
-        Programs that use TLSA records look at no alternate.
+        """Judges one handshake as `verify` does and, where the server's own certificate fails for a cause that lies
+        with its CA, the server's alternate: `answer`, the answer to the TLS extension mecai_alternate (0xFF4E), None if
+        there was none. Programs that use TLSA records look at no alternate.
 
-        `verification`: the program's own verification of the alternate, at the same time and for the same name. It is given
-        the certificates that were offered, in DER, end entity first, and gives the chain that it accepts, trust anchor last;
-        it raises `ssl.SSLCertVerificationError` for one that it refuses. It is not called where no alternate is looked at.
-        The first of `chain` is the server's own certificate, also where the program has not accepted it.
+        `verification`: the program's own verification of the alternate, at the same time and for the same name. It is
+        given the certificates that were offered, in DER, end entity first, and gives the chain that it accepts, trust
+        anchor last; it raises `ssl.SSLCertVerificationError` for one that it refuses. It is not called where no
+        alternate is looked at. The first of `chain` is the server's own certificate, also where the program has not
+        accepted it.
         """
         at = _call.time_or_now(now, "now")
         handshake = _handshake.read(
@@ -192,7 +195,7 @@ class Verifier(Held):
         if self._state is not None:
             lowest = self._state.raise_list_sequence(read.sequence)
         if read.sequence < lowest:
-            sentence = f"the authority list has sequence {read.sequence}, lower than {lowest}, which was accepted before"
+            sentence = f"the authority list has sequence {read.sequence}, lower than {lowest}, which was used before"
             raise FormatError(sentence, "list_rolled_back")
         return read
 
@@ -248,8 +251,8 @@ def verify(
     port: int | None = None,
     now: Time | None = None,
 ) -> Verdict:
-    """Whether these bundles (or this answer to the TLS extension mecai_vouchers) admit a server that showed this chain: what
-    `Verifier(authorities, policy, …).verify(chain, host, …)` says, which is faster for more than one."""
+    """Whether these bundles (or this answer to the TLS extension mecai_vouchers) admit a server that showed this chain:
+    what `Verifier(authorities, policy, …).verify(chain, host, …)` says, which is faster for more than one."""
     verifier = Verifier(authorities, policy, secret=secret, machine_id=machine_id, state=state)
     return verifier.verify(chain, host, sni=sni, peer=peer, port=port, vouchers=bundles, now=now)
 

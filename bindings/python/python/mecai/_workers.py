@@ -1,4 +1,5 @@
-"""Work that may hang: threads that nobody waits for, neither a program that is interrupted nor an interpreter that ends."""
+"""Work that may hang: threads that nobody waits for, neither a program that is interrupted nor an interpreter that
+ends."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ PARALLEL_MAX = 64
 
 
 def start(tasks: Sequence[Callable[[], Result]], deliver: Callable[[int, Result], object]) -> None:
-    """Does all tasks, at most 64 at once, in threads that do not keep the interpreter; `deliver` is called in these, with a
-    task's index and what came of it. Tasks do not raise."""
+    """Does all tasks, at most 64 at once, in threads that do not keep the interpreter; `deliver` is called in these,
+    with a task's index and what came of it. Tasks do not raise."""
     numbers = count()
 
     def work() -> None:
