@@ -85,7 +85,7 @@ while read -r version python; do
 done <<<"$interpreters"
 
 first=$target/python/venv-$(head -n 1 <<<"$interpreters" | cut -d ' ' -f 1)
-for check in 'mypy --no-error-summary python' 'pyright --warnings python'; do
+for check in 'mypy --no-error-summary python tests' 'pyright --warnings'; do
     printf -- '-- %s\n' "$check"
     # shellcheck disable=SC2086
     if PATH=$first/bin:$PATH PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$first/bin/"$check; then count 1 0; else count 0 1; fi

@@ -37,12 +37,8 @@ class World:
         self.base.chmod(0o755)
         self.directory = self.base / "world"
         self._numbers = count()
-        command = [MECAI, "lab", "up", "--json", "--dir", str(self.directory), "--site", HOST, "--module", MODULE]
-        with (self.base / "lab.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
-            )
         try:
+            self._process = self._start()
             self.file = self._read()
             self.roots = Path(self.file["roots"])
             self.authorities = Path(self.file["authorities"])
@@ -63,6 +59,13 @@ class World:
             self.end()
             raise
         names.resolve(self.names)
+
+    def _start(self) -> subprocess.Popen[str]:
+        command = [MECAI, "lab", "up", "--json", "--dir", str(self.directory), "--site", HOST, "--module", MODULE]
+        with (self.base / "lab.log").open("wb") as log:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
+            )
 
     def _read(self) -> Any:
         assert self._process.stdout is not None
@@ -93,13 +96,15 @@ class World:
             time.sleep(0.01)
 
     def end(self) -> None:
+        """Ends what has begun, and removes every file."""
         names.forget()
         if hasattr(self, "unvouched"):
             self.unvouched.stop()
-        self._process.terminate()
-        self._process.wait(60)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        if hasattr(self, "_process"):
+            self._process.terminate()
+            self._process.wait(60)
+            assert self._process.stdout is not None
+            self._process.stdout.close()
         shutil.rmtree(self.base)
 
     @property
