@@ -22,7 +22,7 @@ import programs
 import pytest
 import vectors
 from hypothesis import HealthCheck, Phase, given, settings
-from mecai._bundle import answer_bundles
+from mecai._vouching._bundle import answer_bundles
 
 COUNT = int(os.environ.get("MECAI_AGREEMENT", "1000"))
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -11,7 +11,7 @@ from typing import Any
 
 import mecai
 import pytest
-from mecai._settings import KEYS
+from mecai._tls._settings import KEYS
 from peers import Peer, connected, context_warnings, refused, vouching_context
 from world import HOST, World
 

@@ -13,8 +13,8 @@ import mecai
 import programs
 import pytest
 import truststore
-from mecai import _find
 from mecai._native import ffi, lib
+from mecai._tls import _find
 from peers import context_warnings
 from world import World
 

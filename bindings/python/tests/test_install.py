@@ -18,7 +18,7 @@ from typing import Any
 import mecai
 import programs
 import pytest
-from mecai import _install, _plain
+from mecai._tls import _install, _plain
 from peers import Peer, connected, context_warnings, refused, server_context, vouching_context
 from world import World
 
@@ -190,7 +190,7 @@ def test_bad_settings_are_told_by_install_itself(settings: dict[str, Any]) -> No
 def test_a_context_that_cannot_be_attached_cannot_be_made(
     settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mecai import _find
+    from mecai._tls import _find
 
     mecai.install(**settings)
 

@@ -209,7 +209,7 @@ def _as_it_is(value: Any) -> Any:
 _ALIVE = """
 import sys, threading
 import mecai
-from mecai._bundle import answer_bundles
+from mecai._vouching._bundle import answer_bundles
 
 state = mecai.State(sys.argv[1])
 store = mecai.Store(sys.argv[1])

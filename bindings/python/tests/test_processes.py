@@ -18,7 +18,7 @@ from typing import Any
 import mecai
 import programs
 import pytest
-from mecai import _attach, _install
+from mecai._tls import _attach, _install
 from peers import Peer, connected, in_memory, refused, server_context, shake_hands, vouching_context
 from world import World
 

@@ -9,8 +9,8 @@ from typing import Any
 import mecai
 import pytest
 import vectors
-from mecai._bundle import answer_bundles
-from mecai._request import PROTOCOLS, Request
+from mecai._fetching._request import PROTOCOLS, Request
+from mecai._vouching._bundle import answer_bundles
 
 pytestmark = pytest.mark.every_interpreter
 

@@ -3,9 +3,6 @@ vouchers."""
 
 from __future__ import annotations
 
-from ._attach import attach
-from ._bundle import Bundle, Endorsement, Statement
-from ._context import SSLContext, create_default_context
 from ._errors import (
     AlreadyAttached,
     Error,
@@ -17,21 +14,24 @@ from ._errors import (
     UnsupportedInterpreter,
     VoucherError,
 )
-from ._fetch import fetch_vouchers, fetch_vouchers_async
-from ._install import install, uninstall
-from ._list import Authority, AuthorityList, Operator
-from ._peer import verdict
-from ._policy import Policy
-from ._refusal import refusal
-from ._report import Report
-from ._request import Failure
-from ._round import Fetched
-from ._settings import Settings
-from ._state import State, reports
-from ._status import ContextStatus, Status, status
-from ._store import Store
-from ._verdict import Alternate, Verdict
-from ._verifier import Verifier, verify
+from ._fetching._fetch import fetch_vouchers, fetch_vouchers_async
+from ._fetching._request import Failure
+from ._fetching._round import Fetched
+from ._tls._attach import attach
+from ._tls._context import SSLContext, create_default_context
+from ._tls._install import install, uninstall
+from ._tls._peer import verdict
+from ._tls._refusal import refusal
+from ._tls._settings import Settings
+from ._tls._status import ContextStatus, Status, status
+from ._vouching._bundle import Bundle, Endorsement, Statement
+from ._vouching._list import Authority, AuthorityList, Operator
+from ._vouching._policy import Policy
+from ._vouching._report import Report
+from ._vouching._state import State, reports
+from ._vouching._store import Store
+from ._vouching._verdict import Alternate, Verdict
+from ._vouching._verifier import Verifier, verify
 
 __all__ = [
     "AlreadyAttached",

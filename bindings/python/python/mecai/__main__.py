@@ -10,7 +10,7 @@ import sys
 
 from . import _check
 from ._check import Target
-from ._status import status
+from ._tls._status import status
 
 _HTTPS = 443
 _HIGHEST_PORT = 65535

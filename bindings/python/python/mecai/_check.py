@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ._context import create_default_context
 from ._errors import Error
-from ._list import AuthorityList
-from ._peer import verdict
-from ._refusal import refusal
-from ._verdict import Verdict
+from ._tls._context import create_default_context
+from ._tls._peer import verdict
+from ._tls._refusal import refusal
+from ._vouching._list import AuthorityList
+from ._vouching._verdict import Verdict
 
 DONE, FAILED, USAGE, REFUSED, NO_VOUCHER = 0, 1, 2, 4, 5
 

@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._verdict import Verdict
+    from ._vouching._verdict import Verdict
 
 
 class Error(Exception):

@@ -1,0 +1,1 @@
+"""Asking authorities for vouchers."""

@@ -1,0 +1,1 @@
+"""Calls into the C library, and values that come out of it."""
