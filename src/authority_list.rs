@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::AuthorityId;
 use crate::Sha256;
 use crate::chain::Chain;
+use crate::endorsement::Endorsement;
 use crate::octets::{self, Hex};
 use crate::signature::PublicKey;
 use crate::time::UnixTime;
@@ -14,10 +15,12 @@ use crate::time::UnixTime;
 mod file;
 mod operator_set;
 mod signers;
+mod verified;
 
 pub use file::{AuthorityEntry, ListFile, OperatorEntry};
 pub use operator_set::OperatorSet;
 pub use signers::{ListKeys, ListKeysError};
+use verified::VerifiedEndorsements;
 
 /// The longest life of a list, in seconds.
 pub const LIST_LIFETIME_MAX: u64 = 2_592_000;
@@ -40,6 +43,8 @@ pub struct AuthorityList {
     owners: HashMap<Sha256, usize>,
     /// Authority to the index of its operator and its own index there; ascending.
     authorities: Vec<(AuthorityId, usize, usize)>,
+    /// What is not verified again, if the list remembers it.
+    verified: Option<Arc<VerifiedEndorsements>>,
 }
 
 /// An organisation that owns CA keys and runs authorities.
@@ -126,6 +131,29 @@ impl AuthorityList {
         Self::from_file(&file, octets::sha256(&[json])).map_err(ListError::malformed)
     }
 
+    /// The same list, which remembers the endorsements by its authorities that were verified last: 128 of them, each by a
+    /// digest of the authority's key, the statement, the endorsement and its signature. Whatever else the rules of
+    /// acceptance ask, times among it, they ask each time.
+    #[must_use]
+    pub fn remembering(self) -> Self {
+        Self { verified: Some(Arc::new(VerifiedEndorsements::new())), ..self }
+    }
+
+    /// Whether this authority of the list has signed this endorsement, over the statement with this digest.
+    pub(crate) fn has_signed(&self, authority: &Authority, endorsement: &Endorsement<'_>, statement: &Sha256) -> bool {
+        let key = &authority.public_key;
+        let Some(verified) = &self.verified else { return endorsement.is_signed_by(key, statement) };
+        let Some(digest) = endorsement.digest(key, statement) else { return false };
+        if verified.contains(&digest) {
+            return true;
+        }
+        let is_good = endorsement.is_signed_by(key, statement);
+        if is_good {
+            verified.keep(&digest);
+        }
+        is_good
+    }
+
     /// SHA-256 of its JSON.
     pub(crate) fn digest(&self) -> &Sha256 {
         &self.digest
@@ -206,8 +234,8 @@ impl AuthorityList {
         let header = &file.header()?;
         let operators = file.operators.iter().map(OperatorEntry::read).collect::<Result<Vec<_>, _>>()?;
         let (sequence, issued, expires) = *header;
-        let mut list =
-            Self { digest, sequence, issued, expires, operators, owners: HashMap::new(), authorities: Vec::new() };
+        let (owners, authorities) = (HashMap::new(), Vec::new());
+        let mut list = Self { digest, sequence, issued, expires, operators, owners, authorities, verified: None };
         list.index()?;
         Ok(list)
     }

@@ -4,6 +4,7 @@ use der::asn1::{BitStringRef, OctetStringRef};
 use der::{Encode, Enumerated, Sequence};
 
 use crate::element::{self, BIT_STRING, ENUMERATED, Element, Elements, INTEGER, OCTET_STRING, SEQUENCE};
+use crate::octets;
 use crate::signature::{PublicKey, SigningKey};
 use crate::statement::{ADDRESSES_MAX, DecodeError, Statement};
 use crate::{AuthorityId, Sha256};
@@ -121,6 +122,14 @@ impl<'a> Endorsement<'a> {
         let mut message = [0; SIGNED_MAX];
         signed_octets(&mut message, key.spki_hash(), statement, self.body)
             .is_some_and(|message| key.verify(message, self.signature))
+    }
+
+    /// Stands for the key, the statement with this digest, the endorsement and its signature, for the same algorithm: the
+    /// key says which. None for what is too long to be signed.
+    pub(crate) fn digest(&self, key: &PublicKey, statement: &Sha256) -> Option<Sha256> {
+        let mut message = [0; SIGNED_MAX];
+        let message = signed_octets(&mut message, key.spki_hash(), statement, self.body)?;
+        Some(octets::sha256(&[message, self.signature]))
     }
 }
 

@@ -302,7 +302,7 @@ impl Case<'_> {
                     && asked.operators.contains(operator)
                     && !self.owners.contains(operator)
                     && authority.is_valid(self.handshake.now);
-                if may_count && endorsement.is_signed_by(&authority.public_key, &digest) {
+                if may_count && self.list.has_signed(authority, &endorsement, &digest) {
                     count.operators.insert(operator);
                     count.peer_seen |= sees_peer;
                     count.admit(statement);
@@ -350,7 +350,7 @@ impl Case<'_> {
             let (valid_from, valid_until) = (authority.valid_from, authority.valid_until);
             return Err(Cause::AuthorityNotValid { authority: id, valid_from, valid_until, now });
         }
-        if !endorsement.is_signed_by(&authority.public_key, &statement.digest()) {
+        if !self.list.has_signed(authority, endorsement, &statement.digest()) {
             return Err(Cause::BadSignature { authority: id });
         }
         self.check_statement(statement)?;

@@ -111,7 +111,7 @@ fn install(library: &'static Library, section: &Section) -> Result<Installation,
         let problem = |error| Refusal::File(format!("vouchers = {}: {error}", directory.display()));
         std::fs::read_dir(directory).map_err(problem)?;
     }
-    let client = match settings.client.map(Judge::new) {
+    let client = match settings.client.map(Judge::new).map(Judge::remembering) {
         Some(judge) => match log.first_problem(|log| judge.prepare(log)) {
             Some(problem) => return Err(Refusal::File(problem)),
             None => Client::On(Box::new(judge)),

@@ -42,6 +42,8 @@ pub(crate) struct Judge {
     /// Where [`Files`] come from.
     authorities: PathBuf,
     keys: ListKeys,
+    /// Whether endorsements that were verified are remembered.
+    remembers: bool,
 }
 
 /// What is demanded in one mode.
@@ -101,7 +103,13 @@ impl Judge {
             fingerprint.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
             Rules { policy, fingerprint }
         });
-        Self { mode, rules, disclose, reports, memory: Memory::new(state), files: OnceBox::new(), authorities, keys }
+        let (memory, files, remembers) = (Memory::new(state), OnceBox::new(), false);
+        Self { mode, rules, disclose, reports, memory, files, authorities, keys, remembers }
+    }
+
+    /// The same, which does not verify an endorsement again that it verified lately.
+    pub(crate) fn remembering(self) -> Self {
+        Self { remembers: true, ..self }
     }
 
     /// Reads the list and the secret, if that has not been done: while the program still may, before it changes its
@@ -276,7 +284,7 @@ impl Judge {
             let state = self.memory.state().cloned();
             Box::new(Files {
                 secret: self.memory.secret(log),
-                list: WatchedList::open(self.authorities.clone(), self.keys.clone(), state, log),
+                list: WatchedList::open(self.authorities.clone(), self.keys.clone(), state, self.remembers, log),
             })
         })
     }

@@ -23,6 +23,8 @@ pub(crate) struct WatchedList {
     keys: ListKeys,
     /// Keeps the highest sequence number, so that no older list is accepted by a later process.
     state: Option<State>,
+    /// Whether a list remembers endorsements that were verified.
+    remembers: bool,
     interval: Interval,
     current: ArcSwap<Current>,
 }
@@ -35,7 +37,7 @@ pub(crate) struct Current {
 
 impl WatchedList {
     /// Reads the list. Without one every handshake is refused, with its code; here the key is named.
-    pub(crate) fn open(path: PathBuf, keys: ListKeys, state: Option<State>, log: &Log) -> Self {
+    pub(crate) fn open(path: PathBuf, keys: ListKeys, state: Option<State>, remembers: bool, log: &Log) -> Self {
         let mut signatures = path.clone().into_os_string();
         signatures.push(".minisig");
         let mut list = Self {
@@ -43,6 +45,7 @@ impl WatchedList {
             path,
             keys,
             state,
+            remembers,
             interval: Interval::of(LOOK_EVERY),
             current: ArcSwap::from_pointee(Current {
                 list: Err(ListError::Missing("not read yet".into())),
@@ -92,6 +95,7 @@ impl WatchedList {
     /// Reads the files, and keeps the list's sequence number if it is the highest so far.
     fn read(&self, highest: u64, log: &Log) -> Result<AuthorityList, ListError> {
         let list = read(&self.path, &self.signatures, &self.keys, highest)?;
+        let list = if self.remembers { list.remembering() } else { list };
         let kept = self.state.as_ref().map_or(Ok(0), |state| state.raise_list_sequence(list.sequence()));
         match kept {
             Ok(highest) if highest > list.sequence() => {

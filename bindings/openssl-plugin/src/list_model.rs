@@ -43,7 +43,8 @@ fn lists_never_go_back(keys: &ListKeys, lists: &[Signed; 3]) {
     let path = directory.path().join("list.json");
     let log = Arc::new(Log::open(None, "model").unwrap());
     put(&path, &lists[0]);
-    let list = WatchedList { interval: Interval::of(0), ..WatchedList::open(path.clone(), keys.clone(), None, &log) };
+    let list =
+        WatchedList { interval: Interval::of(0), ..WatchedList::open(path.clone(), keys.clone(), None, false, &log) };
     let list = Arc::new(list);
     let sequence = |current: Guard<Arc<Current>>| current.list.as_ref().unwrap().sequence();
     put(&path, &lists[1]);

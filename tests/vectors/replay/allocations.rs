@@ -1,3 +1,4 @@
+use std::fmt::Debug;
 use std::hint::black_box;
 
 use allocation_counter::measure;
@@ -9,6 +10,9 @@ use mecai::verify::Client;
 /// What is allocated to remember a pick: the name and the region that it was drawn for, and the place of all of it.
 const REMEMBERED_PICK: u64 = 3;
 
+/// How often [`Counting::judge`] has the same work done.
+pub(super) const TIMES: usize = 5;
+
 /// A client that counts what judging allocates: nothing, but for a pick that is drawn for the first time.
 pub(super) struct Counting<'a> {
     pub(super) policy: &'a Policy,
@@ -18,8 +22,8 @@ pub(super) struct Counting<'a> {
 }
 
 impl Counting<'_> {
-    /// What `work` gives, which is done three times.
-    pub(super) fn judge<T>(&self, mut work: impl FnMut(&Client<'_>) -> T) -> T {
+    /// What `work` gives, which is done [`TIMES`] times: three times, and twice with a list that remembers what was verified.
+    pub(super) fn judge<T: Debug>(&self, mut work: impl FnMut(&Client<'_>) -> T) -> T {
         let [first, second] = self.secrets.each_ref().map(|secret| {
             let secret = secret.as_ref();
             Client { policy: self.policy, list: self.list, secret }
@@ -31,6 +35,13 @@ impl Counting<'_> {
         assert!(drawing <= most, "{drawing} allocations, {most} for a pick that is drawn");
         let (allocations, judged) = count(|| work(&second));
         assert_eq!(allocations, 0, "allocations after the pick was drawn");
+        let list = self.list.map(|list| list.clone().remembering());
+        for remembers in [false, true] {
+            let (allocations, again) =
+                count(|| work(&Client { list: list.as_ref().map_err(|error| *error), ..second }));
+            assert_eq!(format!("{again:?}"), format!("{judged:?}"), "endorsements are remembered: {remembers}");
+            assert_eq!(allocations, 0, "allocations with a list that remembers");
+        }
         judged
     }
 }

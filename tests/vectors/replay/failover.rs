@@ -5,7 +5,7 @@ use mecai::verdict::{AlternateCause, Cause, Failover, Verdict};
 use mecai::verify::Handshake;
 use serde::Deserialize;
 
-use super::allocations::{Counting, count};
+use super::allocations::{Counting, TIMES, count};
 use super::verify::{File, judge};
 use super::{Hex, load, run};
 
@@ -58,7 +58,7 @@ impl Given {
         let validated = read.and_then(|offered| Ok((offered, self.validate(file)?)));
         let alternate = validated.as_ref().map(|(offered, chain)| (offered, chain)).map_err(Clone::clone);
         // The verdict is passed on, and with it what the program's own verification said.
-        let mut passed = vec![(verdict, alternate); 3];
+        let mut passed = vec![(verdict, alternate); TIMES];
         let judged = client.judge(|client| {
             let (verdict, alternate) = passed.pop().unwrap();
             verify(client, handshake, verdict, alternate)
