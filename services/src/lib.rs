@@ -13,4 +13,5 @@ pub mod show;
 
 mod openssl_cnf;
 mod output;
+mod starttls;
 mod view;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use authority_support::shop::private_key;
 use authority_support::{HOST, IP, Stand, ip, now, same_port};
 use mecai::chain::certificate_digest;
-use mecai::request::Problem;
+use mecai::request::{Problem, Protocol};
 use mecai::time::UnixTime;
 use mecai_services::authority::checks::handshake::{HandshakeFailure, Handshaker, KeyType};
 use mecai_services::authority::checks::probe::{ProbeFailure, Prober, seen};
@@ -25,7 +25,7 @@ fn prober(deadline: Duration, octets: usize) -> Prober {
 }
 
 fn wanted(port: u16, certificate: [u8; 32]) -> Wanted<'static> {
-    Wanted { certificate, host: HOST, port, now: UnixTime(now()) }
+    Wanted { certificate, host: HOST, port, protocol: Protocol::Tls, now: UnixTime(now()) }
 }
 
 async fn look(address: SocketAddr, issued: &Issued) -> Result<Shown, ProbeFailure> {

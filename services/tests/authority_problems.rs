@@ -66,7 +66,8 @@ async fn every_problem_of_the_spec_is_met() {
     let closed = Port::hold(ip(IP)).unwrap();
     let garbage = TcpListener::bind((ip(IP), 0)).await.unwrap();
     let ports = [site.address.port(), closed.address().port(), garbage.local_addr().unwrap().port()];
-    let authority = stand.authority(stand.config(1, &ports, &format!("max_lifetime = 7200\n{more}"))).await;
+    let authority =
+        stand.authority(stand.config(1, &ports, &format!("max_lifetime = 7200\nprotocols = [\"tls\"]\n{more}"))).await;
     let mut case = Case { stand, issued, site, second, authority, met: Met::default() };
 
     form(&mut case).await;

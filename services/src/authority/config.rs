@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use mecai::authority_list::ListKeys;
 use mecai::host::is_host;
+use mecai::request::Protocol;
 use mecai::statement::LIFETIME_MAX;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -49,8 +50,12 @@ pub struct Config {
     /// `["10.1.0.0/16"]`. Default: none.
     #[serde(default)]
     pub allow: Vec<IpNet>,
-    /// Ports that are probed. Default: those on which TLS servers are met, 443, 465, 563, 636, 853, 989, 990, 992, 993,
-    /// 994, 995, 5061, 5223, 6514, 6697, 8443 and 8883.
+    /// The protocols in which servers are probed, `["tls", "smtp", "imap", "pop3", "postgres"]`: how to get to TLS there.
+    /// Leave out what the network keeps from getting through, as many do with SMTP. Default: all of these.
+    #[serde(default = "default_protocols")]
+    pub protocols: Vec<Protocol>,
+    /// Ports that are probed. Default: those on which servers with TLS are met, 25, 110, 143, 443, 465, 563, 587, 636, 853,
+    /// 989, 990, 992, 993, 994, 995, 5061, 5223, 5432, 6514, 6697, 8443 and 8883.
     #[serde(default = "default_ports")]
     pub ports: Vec<u16>,
     /// Ports from which OCSP responses and CRLs are fetched. Default: 80.
@@ -195,6 +200,9 @@ impl Config {
                 return wrong(key, format!("{ports:?} is not a list of ports from 1"));
             }
         }
+        if self.protocols.is_empty() {
+            return wrong("protocols", "[] leaves nothing to probe".to_owned());
+        }
         let odd = |host: &&String| !is_host(host.strip_prefix('.').unwrap_or(host));
         if let Some(host) = self.refused_hosts.iter().find(odd) {
             return wrong("refused_hosts", format!("{host:?} is not a host name in lower case, or a dot and one"));
@@ -219,8 +227,15 @@ fn default_journal_days() -> u32 {
     90
 }
 
+fn default_protocols() -> Vec<Protocol> {
+    Protocol::ALL.to_vec()
+}
+
 fn default_ports() -> Vec<u16> {
-    vec![443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 5223, 6514, 6697, 8443, 8883]
+    vec![
+        25, 110, 143, 443, 465, 563, 587, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 5223, 5432, 6514, 6697, 8443,
+        8883,
+    ]
 }
 
 fn default_fetch_ports() -> Vec<u16> {
@@ -274,6 +289,8 @@ mod tests {
             ("max_lifetime = 86401", "FILE: max_lifetime: 86401 is not 1 to 86400"),
             ("max_lifetime = 0", "FILE: max_lifetime: 0 is not 1 to 86400"),
             ("ports = []", "FILE: ports: [] is not a list"),
+            ("protocols = []", "FILE: protocols: [] leaves nothing to probe"),
+            ("protocols = [\"xmpp\"]", "FILE line 8: unknown variant `xmpp`"),
             ("fetch_ports = [0]", "FILE: fetch_ports: [0] is not a list"),
             ("resolvers = [\"dns.example\"]", "FILE line 8: \"dns.example\" is not an address"),
             ("allow = [\"10.0.0.0/33\"]", "FILE line 8: invalid"),

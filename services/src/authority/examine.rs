@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mecai::Sha256;
 use mecai::chain::{certificate_digest, spki_hash};
 use mecai::endorsement::{Evidence, Seen};
-use mecai::request::{Protocol, VoucherRequest};
+use mecai::request::VoucherRequest;
 use mecai::statement::Statement;
 use mecai::time::UnixTime;
 use mecai::verify::CLOCK_TOLERANCE;
@@ -69,7 +69,7 @@ impl Examiner {
     /// The first that fails.
     pub fn check_request(&self, request: &VoucherRequest<'_>) -> Result<(), Refusal> {
         let statement = &request.statement;
-        if request.protocol != Protocol::Tls {
+        if !self.config.protocols.contains(&request.protocol) {
             return Err(Refusal::Protocol(request.protocol));
         }
         self.ports.check(statement.port())?;
@@ -92,11 +92,12 @@ impl Examiner {
     ///
     /// # Errors
     /// The first that fails.
-    pub async fn look(&self, statement: &Statement<'_>) -> Result<Found, Refusal> {
+    pub async fn look(&self, request: &VoucherRequest<'_>) -> Result<Found, Refusal> {
+        let (statement, protocol) = (&request.statement, request.protocol);
         let addresses = self.addresses(statement).await?;
         let host = statement.host();
         let (certificate, port, now) = (*statement.certificate(), statement.port(), UnixTime(self.clock.now()));
-        let sightings = self.prober.probe(&addresses, &Wanted { certificate, host, port, now }).await;
+        let sightings = self.prober.probe(&addresses, &Wanted { certificate, host, port, protocol, now }).await;
         let sightings = seen(sightings, certificate)?;
         for (address, shown) in &sightings {
             tracing::debug!(host, port, %address, way = %shown.way, version = shown.version, "the certificate was seen");

@@ -107,7 +107,7 @@ impl Issuer {
 async fn vouch(examiner: &Examiner, key: &SigningKey, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     let request = VoucherRequest::from_der(body)?;
     examiner.check_request(&request)?;
-    let found = examiner.look(&request.statement).await?;
+    let found = examiner.look(&request).await?;
     // The checks may have taken many seconds.
     examiner.distrust.check(&found.subjects)?;
     endorse(key, &request.statement, found.seen, found.evidence).map_err(|cause| Refusal::Internal(cause.to_string()))

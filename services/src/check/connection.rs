@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mecai::extension::{ALTERNATE, VOUCHERS};
+use mecai::request::Protocol;
 use openssl::error::ErrorStack;
 use openssl::ssl::{
     ExtensionContext, HandshakeError, Ssl, SslAlert, SslContext, SslContextBuilder, SslMethod, SslStream,
@@ -16,6 +17,7 @@ use openssl::stack::StackRef;
 use openssl::x509::{X509, X509VerifyResult};
 
 use super::target::{Target, Via};
+use crate::starttls::{Dialogue, DialogueFailure, Next};
 
 /// How to connect.
 pub(super) struct Way<'a> {
@@ -62,6 +64,10 @@ pub(super) enum ConnectError {
     NoAddress { host: String },
     #[error("no connection to {peer}: {source}")]
     Connect { peer: SocketAddr, source: io::Error },
+    #[error("no TLS handshake with {peer} began: {source}")]
+    Dialogue { peer: SocketAddr, source: DialogueFailure },
+    #[error("the connection to {peer} broke before TLS began: {source}")]
+    BeforeTls { peer: SocketAddr, source: io::Error },
     #[error("the TLS handshake with {peer} failed: {problem}")]
     Handshake { peer: SocketAddr, problem: String },
     #[error("{}: {source}", path.display())]
@@ -75,8 +81,9 @@ pub(super) fn look(target: &Target, way: &Way<'_>) -> Result<Shown, ConnectError
     let deadline = Instant::now() + way.timeout;
     let (vouchers, alternate) = (Answer::default(), Answer::default());
     let context = context(way, &vouchers, &alternate)?;
-    let stream = connect(target, way.via, deadline)?;
+    let mut stream = connect(target, way.via, deadline)?;
     let peer = stream.peer;
+    get_to_tls(&mut stream, target.protocol)?;
     let mut ssl = Ssl::new(&context)?;
     match target.address() {
         Some(address) => ssl.param_mut().set_ip(address)?,
@@ -88,6 +95,25 @@ pub(super) fn look(target: &Target, way: &Way<'_>) -> Result<Shown, ConnectError
     let timeout = way.timeout;
     let stream = ssl.connect(stream).map_err(|error| handshake_error(peer, timeout, error))?;
     Ok(shown(&stream, peer, take(&vouchers), take(&alternate)))
+}
+
+/// Says what the protocol wants said before the handshake.
+fn get_to_tls(stream: &mut Timed, protocol: Protocol) -> Result<(), ConnectError> {
+    let peer = stream.peer;
+    let broken = |source| ConnectError::BeforeTls { peer, source };
+    let unwilling = |source| ConnectError::Dialogue { peer, source };
+    let mut dialogue = Dialogue::new(protocol, stream.stream.local_addr().map_err(broken)?.ip());
+    let mut octets = [0; 1024];
+    loop {
+        match dialogue.next() {
+            Next::Handshake => return Ok(()),
+            Next::Send(octets) => stream.write_all(&octets).map_err(broken)?,
+            Next::Receive => match stream.read(&mut octets).map_err(broken)? {
+                0 => return Err(unwilling(DialogueFailure::Closed)),
+                count => dialogue.hear(&octets[..count]).map_err(unwilling)?,
+            },
+        }
+    }
 }
 
 type Answer = Arc<Mutex<Option<Vec<u8>>>>;

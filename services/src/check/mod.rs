@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use mecai::authority_list::ListKeys;
+use mecai::request::Protocol;
 use mecai::time::UnixTime;
 use mecai::verdict::{Code, Outcome, Verdict};
 use serde_json::json;
@@ -12,7 +13,7 @@ use serde_json::json;
 use self::connection::{Tls, Way};
 use self::judge::Judge;
 use self::settings::{Addresses, Settings};
-use self::target::{Target, Via};
+use self::target::{Named, Via};
 use crate::exit::Exit;
 use crate::output;
 
@@ -31,9 +32,12 @@ mod target;
 /// Exit status 0: accepted or exempt; 1: no handshake; 4: refused; 5: refused for want of vouchers.
 #[derive(Args)]
 pub struct Options {
-    /// A host name or an address, and a port (443)
+    /// A host name or an address, and a port (443, or that of --protocol)
     #[arg(value_name = "HOST[:PORT]")]
-    target: Target,
+    target: Named,
+    /// How to get to TLS there: tls (at once), smtp, imap, pop3, postgres
+    #[arg(long, value_name = "WORD", default_value = "tls")]
+    protocol: Protocol,
     /// Connect to this address instead of resolving HOST
     #[arg(long, value_name = "ADDR[:PORT]")]
     connect: Option<Via>,
@@ -100,7 +104,7 @@ pub fn run(options: &Options) -> Exit {
     };
     // The list is read first: the pick is made before any certificate is seen (spec section 7).
     let judge = Judge::new(settings, options.ca_file.clone());
-    let target = &options.target;
+    let target = &options.target.speaking(options.protocol);
     let shown = match connection::look(target, &way) {
         Ok(shown) => shown,
         Err(error) => {

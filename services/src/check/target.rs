@@ -4,15 +4,23 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use mecai::host;
+use mecai::request::Protocol;
 
-/// The port of https.
-const PORT: u16 = 443;
+use crate::starttls;
 
-/// A host, as statements spell it, and a port.
+/// A host, as statements spell it, a port, and how to get to TLS there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
+    pub(super) protocol: Protocol,
+}
+
+/// A host as statements spell it, and a port if one was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    host: String,
+    port: Option<u16>,
 }
 
 /// A text that names no host and port.
@@ -31,7 +39,15 @@ impl Target {
     }
 }
 
-impl FromStr for Target {
+impl Named {
+    /// What is meant where this protocol is spoken.
+    pub(super) fn speaking(&self, protocol: Protocol) -> Target {
+        let port = self.port.unwrap_or_else(|| starttls::port(protocol));
+        Target { host: self.host.clone(), port, protocol }
+    }
+}
+
+impl FromStr for Named {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
@@ -39,11 +55,7 @@ impl FromStr for Target {
         let lower = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         // One spelling, whatever was typed: `2001:DB8:0::1` is `2001:db8::1`.
         let host = lower.parse::<IpAddr>().map_or(lower, |address| host::plain_address(address).to_string());
-        if host::is_host(&host) {
-            Ok(Self { host, port: port.unwrap_or(PORT) })
-        } else {
-            Err(TargetError::Host(name.to_owned()))
-        }
+        if host::is_host(&host) { Ok(Self { host, port }) } else { Err(TargetError::Host(name.to_owned())) }
     }
 }
 
@@ -94,18 +106,25 @@ mod tests {
     #[test]
     fn hosts_and_ports() {
         for (text, host, port) in [
-            ("www.shop.example", "www.shop.example", 443),
-            ("WWW.Shop.Example.:8443", "www.shop.example", 8443),
-            ("192.0.2.1:1", "192.0.2.1", 1),
-            ("2001:DB8:0::1", "2001:db8::1", 443),
-            ("[2001:db8::1]:25", "2001:db8::1", 25),
-            ("[::ffff:192.0.2.1]", "192.0.2.1", 443),
+            ("www.shop.example", "www.shop.example", None),
+            ("WWW.Shop.Example.:8443", "www.shop.example", Some(8443)),
+            ("192.0.2.1:1", "192.0.2.1", Some(1)),
+            ("2001:DB8:0::1", "2001:db8::1", None),
+            ("[2001:db8::1]:25", "2001:db8::1", Some(25)),
+            ("[::ffff:192.0.2.1]", "192.0.2.1", None),
         ] {
-            assert_eq!(text.parse::<Target>().unwrap(), Target { host: host.to_owned(), port }, "{text}");
+            assert_eq!(text.parse::<Named>().unwrap(), Named { host: host.to_owned(), port }, "{text}");
         }
         for text in ["", ":443", "a b", "*.example", "www:0", "www:65536", "www:", "[::1", "[::1]x", "bücher.example"]
         {
-            assert!(text.parse::<Target>().is_err(), "{text}");
+            assert!(text.parse::<Named>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_port_is_that_of_the_protocol_unless_it_is_said() {
+        let port = |text: &str, protocol| text.parse::<Named>().unwrap().speaking(protocol).port;
+        assert_eq!(Protocol::ALL.map(|protocol| port("mail.example", protocol)), [443, 25, 143, 110, 5432]);
+        assert_eq!(port("mail.example:587", Protocol::Smtp), 587);
     }
 }

@@ -1,4 +1,4 @@
-//! One TLS handshake, finished, with a server that may be slow or hostile.
+//! One TLS handshake, finished, with a server that may be slow or hostile; before it, what its protocol wants said.
 //!
 //! The handshake is finished whatever the certificate is worth: OpenSSL checks the server's signature or key exchange
 //! and its Finished (so the server holds the key), and nothing else; the chain is judged afterwards. Nothing is read
@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mecai::request::Protocol;
 use openssl::error::ErrorStack;
 use openssl::pkey::Id;
 use openssl::ssl::{
@@ -20,6 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::answers::{Answers, Questions};
+use crate::starttls::{Dialogue, DialogueFailure, Next};
 
 /// Ciphers of TLS 1.2. Key transport by RSA is left out: a server that leaks its padding lets others finish such a
 /// handshake in its name.
@@ -65,12 +67,26 @@ pub enum HandshakeFailure {
     /// No TCP connection.
     #[error("no connection: {0}")]
     Connect(String),
+    /// The server does not get as far as TLS.
+    #[error("no handshake began: {0}")]
+    Dialogue(#[from] DialogueFailure),
     /// The connection or the protocol broke.
     #[error("the handshake did not finish: {0}")]
     Tls(String),
     /// The server sent more than a handshake may take.
     #[error("the server sent more than {0} octets before its handshake finished")]
     TooLarge(usize),
+}
+
+/// A server to make handshakes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint<'a> {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// How to get to TLS there.
+    pub protocol: Protocol,
+    /// The name that it is asked for; none for an address.
+    pub sni: Option<&'a str>,
 }
 
 /// Makes handshakes; one of these serves all probes.
@@ -99,21 +115,22 @@ impl Handshaker {
         })
     }
 
-    /// Connects to `address` and finishes a handshake with `sni`; `wanted` restricts it to certificates with that type
-    /// of key, `asks` says whether the server is asked for further certificates. The caller sets the deadline; when this future is dropped, the connection is closed.
+    /// Connects to a server and finishes a handshake; `wanted` restricts it to certificates with that type of key, `asks`
+    /// says whether the server is asked for further certificates. The caller sets the deadline; when this future is
+    /// dropped, the connection is closed.
     ///
     /// # Errors
     /// [`HandshakeFailure`].
     pub async fn shake(
         &self,
-        address: SocketAddr,
-        sni: Option<&str>,
+        endpoint: &Endpoint<'_>,
         wanted: Option<KeyType>,
         asks: bool,
     ) -> Result<Presented, HandshakeFailure> {
-        let stream = self.connect(address).await?;
+        let mut stream = self.connect(endpoint.address).await?;
+        get_to_tls(&mut stream, endpoint.protocol).await?;
         let contexts = if asks { &self.asking } else { &self.silent };
-        let mut tls = self.start(contexts.of(wanted), stream, sni).map_err(setup_failed)?;
+        let mut tls = self.start(contexts.of(wanted), stream, endpoint.sni).map_err(setup_failed)?;
         while let Err(error) = connect(&mut tls) {
             let waited = match error.code() {
                 ErrorCode::WANT_READ => tls.get_ref().stream.readable().await,
@@ -258,6 +275,24 @@ fn connect(tls: &mut SslStream<Bounded>) -> Result<(), openssl::ssl::Error> {
     // OpenSSL takes errors that something else left on this thread for those of the handshake.
     drop(ErrorStack::get());
     tls.connect()
+}
+
+/// Says what the protocol wants said before the handshake.
+async fn get_to_tls(stream: &mut TcpStream, protocol: Protocol) -> Result<(), HandshakeFailure> {
+    let broken = |cause: io::Error| HandshakeFailure::Tls(cause.to_string());
+    let own = stream.local_addr().map_err(broken)?.ip();
+    let mut dialogue = Dialogue::new(protocol, own);
+    let mut octets = [0; 1024];
+    loop {
+        match dialogue.next() {
+            Next::Handshake => return Ok(()),
+            Next::Send(octets) => stream.write_all(&octets).await.map_err(broken)?,
+            Next::Receive => match stream.read(&mut octets).await.map_err(broken)? {
+                0 => return Err(DialogueFailure::Closed.into()),
+                count => dialogue.hear(&octets[..count])?,
+            },
+        }
+    }
 }
 
 /// Ends the connection as a client that changed its mind: a close_notify, then what the server still sends (session

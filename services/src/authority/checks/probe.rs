@@ -9,7 +9,7 @@ use mecai::request::Problem;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-use super::handshake::{HandshakeFailure, Handshaker, Presented};
+use super::handshake::{Endpoint, HandshakeFailure, Handshaker, Presented};
 use super::hex;
 use super::shown::{NotCounted, Others, Shown, Wanted};
 
@@ -90,7 +90,9 @@ impl Prober {
     /// Probes all `addresses` at once, with the wanted host as SNI unless that is an address.
     pub async fn probe(&self, addresses: &[IpAddr], wanted: &Wanted<'_>) -> Vec<Sighting> {
         join_all(addresses.iter().map(|&address| async move {
-            let looking = self.look(SocketAddr::new(address, wanted.port), wanted);
+            let sni = wanted.host.parse::<IpAddr>().is_err().then_some(wanted.host);
+            let (socket, protocol) = (SocketAddr::new(address, wanted.port), wanted.protocol);
+            let looking = self.look(Endpoint { address: socket, protocol, sni }, wanted);
             let result =
                 tokio::time::timeout(self.deadline, looking).await.unwrap_or(Err(ProbeFailure::Timeout(self.deadline)));
             Sighting { address, result }
@@ -100,10 +102,9 @@ impl Prober {
 
     /// The default handshake first; if it does not show the wanted certificate, one for each other type of key, since a
     /// server may hold one certificate per type, and an alternate and staged ones for each.
-    async fn look(&self, address: SocketAddr, wanted: &Wanted<'_>) -> Result<Shown, ProbeFailure> {
+    async fn look(&self, endpoint: Endpoint<'_>, wanted: &Wanted<'_>) -> Result<Shown, ProbeFailure> {
         let _place = self.places.acquire().await;
-        let sni = wanted.host.parse::<IpAddr>().is_err().then_some(wanted.host);
-        let (first, broken) = self.first(address, sni).await?;
+        let (first, broken) = self.first(&endpoint).await?;
         let (asks, key_type) = (broken.is_none(), first.key_type);
         let mut others = match wanted.find(first) {
             Ok(shown) => return Ok(shown),
@@ -112,7 +113,7 @@ impl Prober {
         others.not_counted.extend(broken);
         for &key_type in key_type.others() {
             // A server without a certificate of that type refuses the handshake: nothing to report.
-            let Ok(presented) = self.handshaker.shake(address, sni, Some(key_type), asks).await else {
+            let Ok(presented) = self.handshaker.shake(&endpoint, Some(key_type), asks).await else {
                 continue;
             };
             match wanted.find(presented) {
@@ -125,14 +126,10 @@ impl Prober {
 
     /// The default handshake, with questions or else without them: a server that cannot put its answers into a handshake
     /// must not lose the vouchers of the certificate that it has in use. Says why the one with questions broke off.
-    async fn first(
-        &self,
-        address: SocketAddr,
-        sni: Option<&str>,
-    ) -> Result<(Presented, Option<NotCounted>), HandshakeFailure> {
-        match self.handshaker.shake(address, sni, None, true).await {
+    async fn first(&self, endpoint: &Endpoint<'_>) -> Result<(Presented, Option<NotCounted>), HandshakeFailure> {
+        match self.handshaker.shake(endpoint, None, true).await {
             Ok(presented) => Ok((presented, None)),
-            Err(HandshakeFailure::Tls(cause)) => match self.handshaker.shake(address, sni, None, false).await {
+            Err(HandshakeFailure::Tls(cause)) => match self.handshaker.shake(endpoint, None, false).await {
                 Ok(presented) => Ok((presented, Some(NotCounted::Questions(cause)))),
                 Err(_) => Err(HandshakeFailure::Tls(cause)),
             },

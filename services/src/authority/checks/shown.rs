@@ -6,6 +6,7 @@ use std::fmt;
 use mecai::Sha256;
 use mecai::chain::spki;
 use mecai::extension::{AnswerError, Vectors, read_alternate, read_staged};
+use mecai::request::Protocol;
 use mecai::time::UnixTime;
 use thiserror::Error;
 
@@ -22,6 +23,8 @@ pub struct Wanted<'a> {
     pub host: &'a str,
     /// The port of the statement.
     pub port: u16,
+    /// How to get to TLS there.
+    pub protocol: Protocol,
     /// The authority's time.
     pub now: UnixTime,
 }
@@ -273,7 +276,8 @@ mod tests {
     }
 
     fn wanted(certificate: &[u8]) -> Wanted<'static> {
-        Wanted { certificate: sha256(certificate), host: "www.shop.example", port: 443, now: UnixTime(0) }
+        let (host, protocol) = ("www.shop.example", Protocol::Tls);
+        Wanted { certificate: sha256(certificate), host, port: 443, protocol, now: UnixTime(0) }
     }
 
     #[test]
