@@ -37,8 +37,15 @@ pub(crate) fn records(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// What stands before the first record is another protocol's way to TLS.
+fn from_tls(octets: &[u8]) -> &[u8] {
+    let start = octets.windows(2).position(|octets| octets == [22, 3]);
+    start.map_or(octets, |start| &octets[start..])
+}
+
 impl Side {
     fn of(octets: &[u8]) -> Self {
+        let octets = from_tls(octets);
         let whole: usize = records(octets).map(<[u8]>::len).sum();
         assert_eq!(whole, octets.len(), "something else than records: {octets:02x?}");
         Self {

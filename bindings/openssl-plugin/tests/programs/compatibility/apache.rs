@@ -1,7 +1,7 @@
 //! Apache, as a server and towards one.
 
-use super::{Program, Role};
-use crate::daemons::{Daemon, apache};
+use super::{Program, Role, speech};
+use crate::daemons::{Daemon, apache, enable};
 use crate::world::{HOST, Site, World};
 
 const VERSION: &[&str] = &["apache2", "-v"];
@@ -10,8 +10,8 @@ pub(crate) const SERVER: Program = Program {
     name: "Apache",
     version: VERSION,
     counted: 2,
-    role: Role::Server(server),
-    switch_on: "`export OPENSSL_CONF=FILE` in `/etc/apache2/envvars`",
+    role: Role::Server { start: server, speech: speech::HTTP },
+    switch_on: "[a line](../packaging/enable/apache2.envvars) of `/etc/apache2/envvars`",
 };
 
 pub(crate) const PROXY: Program = Program {
@@ -29,7 +29,7 @@ fn server(world: &World, site: &Site, config: &str) -> Daemon {
         site.certificate.display(),
         site.key.display()
     );
-    apache(world, "apache", &host, Some(config))
+    apache(world, "apache", &host, Some(&enable::apache2(config)))
 }
 
 fn proxy(world: &World, back: u16, config: &str) -> Daemon {
@@ -41,5 +41,5 @@ fn proxy(world: &World, back: u16, config: &str) -> Daemon {
          ProxyPreserveHost on\nProxyPass / https://127.0.0.1:{back}/ disablereuse=on\n</VirtualHost>",
         world.path("root.pem")
     );
-    apache(world, "apache", &(load.concat() + &host), Some(config))
+    apache(world, "apache", &(load.concat() + &host), Some(&enable::apache2(config)))
 }

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use super::speech::Speech;
 use super::{peer, s_client};
 use crate::relay::Relay;
 use crate::wire::Wire;
@@ -26,8 +27,8 @@ impl Behaviour {
     }
 
     /// Of the server at this port, towards `openssl s_client` with this configuration.
-    pub(crate) fn of_server(world: &World, relay: &Relay, port: u16, tls: &str, config: &str) -> Self {
-        Self::of_client(s_client::fetch_by(world, relay.port, tls), config, relay, port)
+    pub(crate) fn of_server(world: &World, relay: &Relay, port: u16, speech: &Speech, tls: &str, config: &str) -> Self {
+        Self::of_client(s_client::speak_by(world, relay.port, speech, tls), config, relay, port)
     }
 
     /// Of the proxy at this port, which the relay brings to the port `back`.

@@ -3,14 +3,14 @@
 use std::process::Command;
 
 use super::peer::PAGE;
-use super::{Program, Role};
+use super::{Program, Role, peer};
 use crate::world::{HOST, World};
 
 pub(crate) const CLIENT: Program = Program {
     name: "curl",
     version: &["curl", "--version"],
     counted: 2,
-    role: Role::Client { fetch, refused: |output| output.status.code() == Some(60) },
+    role: Role::Client { peer: peer::server, fetch, refused: |output| output.status.code() == Some(60) },
     switch_on: "`OPENSSL_CONF=FILE curl …`",
 };
 

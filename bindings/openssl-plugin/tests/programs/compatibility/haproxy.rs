@@ -1,7 +1,7 @@
 //! HAProxy, as a server and towards one.
 
-use super::{Program, Role};
-use crate::daemons::{Daemon, certificate_and_key, haproxy};
+use super::{Program, Role, speech};
+use crate::daemons::{Daemon, certificate_and_key, enable, haproxy};
 use crate::world::{HOST, Site, World};
 
 const VERSION: &[&str] = &["haproxy", "-v"];
@@ -10,8 +10,8 @@ pub(crate) const SERVER: Program = Program {
     name: "HAProxy",
     version: VERSION,
     counted: 2,
-    role: Role::Server(server),
-    switch_on: "`Environment=OPENSSL_CONF=FILE` by `systemctl edit haproxy`",
+    role: Role::Server { start: server, speech: speech::HTTP },
+    switch_on: "[a drop-in](../packaging/enable/systemd.conf) for its unit",
 };
 
 pub(crate) const PROXY: Program = Program {
@@ -28,7 +28,7 @@ fn server(world: &World, site: &Site, config: &str) -> Daemon {
          text/plain string ok hdr X-Shop open",
         certificate_and_key(site).display()
     );
-    haproxy(world, "haproxy", "", &frontend, Some(config))
+    haproxy(world, "haproxy", "", &frontend, Some(&enable::systemd(config)))
 }
 
 fn proxy(world: &World, back: u16, config: &str) -> Daemon {
@@ -39,5 +39,5 @@ fn proxy(world: &World, back: u16, config: &str) -> Daemon {
     default_backend b"#;
     let server = format!("ssl verify required ca-file {} sni str({HOST})", world.path("root.pem"));
     let backend = format!("backend b\n    retries 0\n    server s 127.0.0.1:{back} {server}");
-    haproxy(world, "haproxy", "", &format!("{frontend}\n{backend}"), Some(config))
+    haproxy(world, "haproxy", "", &format!("{frontend}\n{backend}"), Some(&enable::systemd(config)))
 }

@@ -7,17 +7,30 @@ mod apache;
 mod behaviour;
 mod curl;
 mod document;
+mod dovecot;
 mod haproxy;
+mod lighttpd;
 mod mode_off;
+mod mosquitto;
 mod nginx;
 mod node;
+mod not_covered;
 mod peer;
+mod perl;
+mod php;
+mod postfix;
+mod postgres;
 mod python;
 mod row;
+mod ruby;
 mod s_client;
 mod side_channel;
+mod speech;
+mod stunnel;
 
 use std::process::{Command, Output};
+
+use self::speech::Speech;
 
 use crate::daemons::Daemon;
 use crate::world::{Site, World};
@@ -35,11 +48,18 @@ pub(crate) struct Program {
 }
 
 enum Role {
-    /// Shows the certificate of a site, and serves [`peer::PAGE`].
-    Server(fn(&World, &Site, &str) -> Daemon),
+    /// Shows the certificate of a site.
+    Server {
+        /// Starts it with this configuration of OpenSSL.
+        start: fn(&World, &Site, &str) -> Daemon,
+        /// What is spoken with it.
+        speech: Speech,
+    },
     /// Verifies servers.
     Client {
-        /// The command that fetches [`peer::PAGE`] from this port and prints it.
+        /// What it talks to: a server that speaks this version of TLS alone, with or without vouchers.
+        peer: fn(&World, &Site, &str, bool) -> Daemon,
+        /// The command that fetches [`peer::PAGE`], or what such a server has, from this port and prints it.
         fetch: fn(&World, u16) -> Command,
         /// Whether it reports a server that it does not trust, in its own way.
         refused: fn(&Output) -> bool,
@@ -80,13 +100,27 @@ macro_rules! table {
 
 table! {
     nginx_as_server: nginx::SERVER,
-    nginx_as_proxy: nginx::PROXY,
     haproxy_as_server: haproxy::SERVER,
-    haproxy_as_proxy: haproxy::PROXY,
     apache_as_server: apache::SERVER,
+    lighttpd_as_server: lighttpd::SERVER,
+    stunnel_as_server: stunnel::SERVER,
+    postfix_as_server: postfix::SERVER,
+    dovecot_as_imap_server: dovecot::IMAP,
+    dovecot_as_pop3_server: dovecot::POP3,
+    postgres_as_server: postgres::SERVER,
+    mosquitto_as_server: mosquitto::SERVER,
+    nginx_as_proxy: nginx::PROXY,
+    haproxy_as_proxy: haproxy::PROXY,
     apache_as_proxy: apache::PROXY,
+    stunnel_as_proxy: stunnel::PROXY,
+    postfix_as_client: postfix::CLIENT,
+    psql_as_client: postgres::CLIENT,
     curl_as_client: curl::CLIENT,
     python_as_client: python::CLIENT,
     node_as_client: node::CLIENT,
+    node_with_shared_config: node::SHARED,
+    ruby_as_client: ruby::CLIENT,
+    php_as_client: php::CLIENT,
+    perl_as_client: perl::CLIENT,
     s_client_as_client: s_client::CLIENT,
 }

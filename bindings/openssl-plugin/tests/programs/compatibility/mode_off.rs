@@ -19,13 +19,17 @@ pub(crate) fn compare(program: &Program) {
     let empty = world.empty_config();
     // Both runs have the same peers and ports.
     let relay = Relay::new();
-    let peers = TLS.map(|tls| peer::server(&world, &site, tls, true));
+    let peer = match program.role {
+        Role::Client { peer, .. } => peer,
+        Role::Server { .. } | Role::Proxy { .. } => peer::server,
+    };
+    let peers = TLS.map(|tls| peer(&world, &site, tls, true));
 
     let behaviours = |config: &str| -> Vec<Behaviour> {
         match program.role {
-            Role::Server(start) => {
+            Role::Server { start, speech } => {
                 let daemon = start(&world, &site, config);
-                let towards = |tls, client| Behaviour::of_server(&world, &relay, daemon.port, tls, client);
+                let towards = |tls, client| Behaviour::of_server(&world, &relay, daemon.port, &speech, tls, client);
                 TLS.iter().flat_map(|tls| [towards(tls, &empty), towards(tls, &asking)]).collect()
             }
             Role::Client { fetch, .. } => {
@@ -39,8 +43,12 @@ pub(crate) fn compare(program: &Program) {
         }
     };
     let (without, with) = (behaviours(&empty), behaviours(&off));
+    let answer = match program.role {
+        Role::Server { speech, .. } => speech.answer,
+        Role::Client { .. } | Role::Proxy { .. } => "200 ",
+    };
     for behaviour in &without {
-        assert!(behaviour.status.unwrap_or(0) == 0 && behaviour.said.contains("200 "), "{behaviour:?}");
+        assert!(behaviour.status.unwrap_or(0) == 0 && behaviour.said.contains(answer), "{behaviour:?}");
     }
     assert_eq!(with, without);
     assert_eq!(world.log(), "", "the module has nothing to say");

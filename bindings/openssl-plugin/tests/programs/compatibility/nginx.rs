@@ -1,7 +1,7 @@
 //! nginx, as a server and towards one.
 
-use super::{Program, Role};
-use crate::daemons::{certificate, nginx};
+use super::{Program, Role, speech};
+use crate::daemons::{certificate, enable, nginx};
 use crate::world::{HOST, Site, World};
 
 const VERSION: &[&str] = &["nginx", "-v"];
@@ -10,8 +10,11 @@ pub(crate) const SERVER: Program = Program {
     name: "nginx",
     version: VERSION,
     counted: 2,
-    role: Role::Server(|world, site, config| nginx(world, "nginx", &virtual_host(site, ""), Some(config))),
-    switch_on: "`Environment=OPENSSL_CONF=FILE` by `systemctl edit nginx`, and `env OPENSSL_CONF;` in `nginx.conf`",
+    role: Role::Server {
+        start: |world, site, config| nginx(world, "nginx", &virtual_host(site, ""), Some(&enable::systemd(config))),
+        speech: speech::HTTP,
+    },
+    switch_on: "[a drop-in](../packaging/enable/systemd.conf) for its unit, and [a line](../packaging/enable/nginx.conf) of `nginx.conf`",
 };
 
 pub(crate) const PROXY: Program = Program {
@@ -19,7 +22,7 @@ pub(crate) const PROXY: Program = Program {
     version: VERSION,
     counted: 2,
     role: Role::Proxy {
-        start: |world, back, config| nginx(world, "nginx", &proxy(world, back), Some(config)),
+        start: |world, back, config| nginx(world, "nginx", &proxy(world, back), Some(&enable::systemd(config))),
         refused: "502",
         reason: "upstream SSL certificate verify error: (50:application verification failure)",
     },

@@ -1,17 +1,40 @@
 //! Node.js.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
-use super::{Program, Role};
+use super::{Program, Role, peer};
 use crate::world::{HOST, World, said};
+
+/// The file that OpenSSL itself takes, without a line for Node.js.
+pub(crate) const SHARED: Program = Program {
+    name: "Node.js, `--openssl-shared-config`",
+    role: Role::Client {
+        peer: peer::server,
+        fetch: |world, port| {
+            let mut command = Command::new("sh");
+            // Of the row's file all but the line that Node.js would look for by itself.
+            let shared = "grep -v ^nodejs_conf \"$OPENSSL_CONF\" >shared.cnf; OPENSSL_CONF=$PWD/shared.cnf exec \"$@\"";
+            command.args(["-c", shared, "sh", "node", "--openssl-shared-config"]);
+            command.args(fetch(world, port).get_args()).current_dir(world.directory.path());
+            command
+        },
+        refused,
+    },
+    switch_on: "`OPENSSL_CONF=FILE node --openssl-shared-config …`",
+    ..CLIENT
+};
 
 pub(crate) const CLIENT: Program = Program {
     name: "Node.js",
     version: &["node", "--version"],
     counted: 1,
-    role: Role::Client { fetch, refused: |output| said(output).contains("error UNSPECIFIED") },
+    role: Role::Client { peer: peer::server, fetch, refused },
     switch_on: "`OPENSSL_CONF=FILE node …`; the file says `nodejs_conf = …` besides",
 };
+
+fn refused(output: &Output) -> bool {
+    said(output).contains("error UNSPECIFIED")
+}
 
 fn fetch(world: &World, port: u16) -> Command {
     const PROGRAM: &str = "

@@ -2,14 +2,18 @@
 
 use std::process::Command;
 
-use super::{Program, Role};
+use super::{Program, Role, peer};
 use crate::world::{HOST, World, said};
 
 pub(crate) const CLIENT: Program = Program {
     name: "CPython",
     version: &["python3", "--version"],
     counted: 2,
-    role: Role::Client { fetch, refused: |output| said(output).contains("ssl.SSLCertVerificationError: ") },
+    role: Role::Client {
+        peer: peer::server,
+        fetch,
+        refused: |output| said(output).contains("ssl.SSLCertVerificationError: "),
+    },
     switch_on: "`OPENSSL_CONF=FILE python3 …`, for all that uses the module `ssl`",
 };
 

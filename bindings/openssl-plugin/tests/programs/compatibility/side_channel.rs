@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Role, TLS, curl, nginx, peer, python, s_client};
+use super::{Role, TLS, curl, nginx, peer, python, s_client, speech};
 use crate::daemons::{Daemon, traced_nginx};
 use crate::server::store;
 use crate::strace::{calls, traced};
@@ -27,7 +27,7 @@ fn nginx_makes_no_further_call_to_the_network_as_server() {
     let [with, without] = clients.map(|(mode, client)| {
         daemon_calls(&world, mode, &nginx::virtual_host(&site, ""), |daemon| {
             for tls in TLS {
-                let mut fetch = s_client::fetch_by(&world, daemon.port, tls);
+                let mut fetch = s_client::speak_by(&world, daemon.port, &speech::HTTP, tls);
                 let fetched = fetch.env("OPENSSL_CONF", &client).output().unwrap();
                 assert!(fetched.status.success(), "{}\n{}", said(&fetched), world.log());
             }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::enable::NGINX;
 use super::{Daemon, directory, free_port, write};
 use crate::strace::traced_daemon;
 use crate::world::{Site, World};
@@ -41,7 +42,7 @@ fn command(world: &World, name: &str, workers: usize, servers: &str) -> (Command
     let temporary =
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};"));
     let text = format!(
-        "daemon off; worker_processes {workers}; pid pid; error_log error.log info; user www-data; env OPENSSL_CONF;\n\
+        "daemon off; worker_processes {workers}; pid pid; error_log error.log info; user www-data;\n{NGINX}\n\
          events {{ }}\n\
          http {{ access_log off; {} ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m;\n{servers} }}\n",
         temporary.join(" "),
