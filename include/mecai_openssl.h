@@ -192,7 +192,7 @@ uint32_t mecai_openssl_set_peer(SSL *ssl,
 /**
  * What became of the last handshake of a connection: 0 it was not judged, 1 it was refused, 2 it was let through without
  * enough vouchers, 3 it was exempt, 0x4D01 it was accepted. A resumed session has the outcome of the handshake that it
- * is of. To be asked by the thread that uses the connection. It speaks of the certificate; whether the handshake ended
+ * is of. Any thread may ask, while nobody frees the connection. It speaks of the certificate; whether the handshake ended
  * well, OpenSSL says. Where another copy of MECAI in the process attends to the context, that one is asked, and the
  * sentence says so.
  *
@@ -204,7 +204,7 @@ uint32_t mecai_openssl_verdict(SSL *ssl,
 
 /**
  * The code of the same verdict, a number of docs/spec.md, section 13: 0x4D01 where it was accepted, why not otherwise; 0
- * where nothing was judged. Numbers never change. To be asked by the thread that uses the connection.
+ * where nothing was judged. Numbers never change. Any thread may ask, while nobody frees the connection.
  */
 uint32_t mecai_openssl_verdict_code(const SSL *ssl);
 
@@ -219,7 +219,7 @@ uint32_t mecai_openssl_verdict_code(const SSL *ssl);
  * - `operators`, `required`, `sent`: how many operators were counted, how many were required, how many endorsements came;
  *   `newest`: producedAt of the newest counted statement; `until`: the earliest notAfter of those counted; both in seconds
  *   since 1970; `stay_days`: the site's promise;
- * - `chain`: the ids of the operators that own a part of the verified chain, sorted, by the list as it is now;
+ * - `chain`: the ids of the operators that own a part of the verified chain, sorted, by the list of that time;
  * - `peer`: the address that was compared; `port`: the port that was stated; `notes`: the words of what decided nothing;
  *   `alarm`: whether vouchers came that do not belong there;
  * - `failover`: what came of the server's alternate: `used`, `code`, and `sentence`, why the server's own certificate or,
@@ -227,10 +227,10 @@ uint32_t mecai_openssl_verdict_code(const SSL *ssl);
  * - `bundles`: the bundles that the server sent, in base64; its alternate's, if that was used;
  * - `report`: the mismatch report that is due (docs/spec.md, section 10), whatever the keys `reports` and `state` say.
  *
- * `peer`, `port`, `bundles` and `report` are kept only of handshakes after mecai_openssl_find_in.
+ * `chain`, `peer`, `port`, `bundles` and `report` are kept only of handshakes after mecai_openssl_find_in.
  *
  * Written to `text`, which has room for `size` octets, with a NUL at its end; what does not fit is cut off. Gives how many
- * octets there are without the NUL, whatever the room; 0 only if MECAI has a defect. To be asked by the thread that uses
+ * octets there are without the NUL, whatever the room; 0 only if MECAI has a defect. Any thread may ask, while nobody frees
  * the connection.
  */
 size_t mecai_openssl_verdict_json(SSL *ssl,

@@ -1,23 +1,20 @@
 //! All that is known of a connection's last handshake, as JSON.
 
 use data_encoding::BASE64;
-use mecai::chain::Chain;
 use mecai::report::Report;
 use mecai::verdict::{Failover, Note, Outcome, Verdict};
 use serde_json::{Value, json};
 
-use crate::certificates::Certificates;
 use crate::connection::Judged;
-use crate::installation::{Client, Installation};
+use crate::copies;
 use crate::openssl::SSL;
 use crate::session::{Mark, Reason};
 use crate::told::{self, Became};
-use crate::{copies, references};
 
 /// The account of a connection's last handshake, whose members `mecai_openssl_verdict_json` tells.
 ///
 /// # Safety
-/// `ssl` is NULL, or a connection of some OpenSSL of the process; nobody else uses it meanwhile.
+/// `ssl` is NULL, or a connection of some OpenSSL of the process, and is not freed meanwhile.
 pub(crate) unsafe fn of_connection(ssl: *mut SSL) -> String {
     // SAFETY: as the caller says.
     unsafe {
@@ -27,16 +24,12 @@ pub(crate) unsafe fn of_connection(ssl: *mut SSL) -> String {
         {
             return account;
         }
-        let (judged, mark) = match &became {
+        let (judged, offered) = match &became {
             Became::NotOurs(_) | Became::NotJudged(_) => (None, None),
-            Became::Judged(_, judged) => (Some(*judged), None),
-            Became::Resumed(_, mark) => (None, Some(mark)),
+            Became::Judged(judged) => (Some(judged), None),
+            Became::Resumed(offered) => (None, Some(offered)),
         };
-        let (name, chain) = match &became {
-            Became::NotOurs(_) | Became::NotJudged(_) => (None, None),
-            Became::Judged(installation, judged) => (Some(judged.name.clone()), owners(installation, ssl)),
-            Became::Resumed(installation, _) => (name(installation, ssl), None),
-        };
+        let name = judged.map(|judged| &judged.name).or_else(|| offered?.name.as_ref());
         let told = became.told();
         let (verdict, evidence) =
             (judged.map(|judged| &judged.verdict), judged.and_then(|judged| judged.evidence.as_ref()));
@@ -48,20 +41,20 @@ pub(crate) unsafe fn of_connection(ssl: *mut SSL) -> String {
             "sentence": told.sentence,
             "name": name.filter(|name| !name.is_empty()),
             "at": judged.map(|judged| judged.at.0),
-            "resumed": mark.is_some(),
+            "resumed": offered.is_some(),
             "operators": admission.map(|admission| admission.operators),
             "required": admission.map(|admission| admission.required),
             "sent": admission.map(|admission| admission.sent),
             "newest": admission.map(|admission| admission.newest.0),
-            "until": admission.map(|admission| admission.until.0).or(mark.and_then(end)),
+            "until": admission.map(|admission| admission.until.0).or(offered.and_then(|offered| end(&offered.mark))),
             "stay_days": admission.and_then(|admission| admission.stay).map(|stay| stay.days),
-            "chain": chain,
+            "chain": evidence.and_then(|evidence| evidence.chain.as_ref()),
             "peer": evidence.and_then(|evidence| evidence.peer).map(|peer| peer.to_string()),
             "port": evidence.and_then(|evidence| evidence.port),
             "notes": verdict.map_or_else(Vec::new, |verdict| verdict.notes().iter().map(Note::as_str).collect()),
             "alarm": verdict.is_some_and(Verdict::alarm),
             "failover": verdict.and_then(Verdict::failover).map(failover),
-            "bundles": judged.and_then(bundles),
+            "bundles": judged.and_then(|judged| bundles(judged)),
             "report": evidence.and_then(|evidence| evidence.report.as_ref()).and_then(report),
         })
         .to_string()
@@ -79,27 +72,6 @@ fn of_copy(account: Vec<u8>) -> Option<String> {
 /// The last second at which a session may be resumed for its vouchers.
 fn end(mark: &Mark) -> Option<u64> {
     (mark.reason == Reason::Accepted).then_some(mark.until.0)
-}
-
-/// # Safety
-/// `ssl` is a connection of the OpenSSL of `installation`.
-unsafe fn name(installation: &Installation, ssl: *mut SSL) -> Option<String> {
-    // SAFETY: as the caller says.
-    Some(unsafe { references::of_connection(installation.crypto(), installation.ssl()?, ssl) }.title())
-}
-
-/// Who owns a part of the chain that was verified; none if that is not known.
-///
-/// # Safety
-/// `ssl` is a connection of the OpenSSL of `installation`.
-unsafe fn owners(installation: &Installation, ssl: *mut SSL) -> Option<Vec<String>> {
-    let Client::On(judge) = &installation.client else { return None };
-    // SAFETY: as the caller says; the chain stays for the connection.
-    let verified = unsafe {
-        let chain = installation.ssl()?.SSL_get0_verified_chain(ssl);
-        Certificates::of(installation.crypto(), chain)?
-    };
-    judge.owners(&installation.log, &Chain::from_der(verified.iter()).ok()?)
 }
 
 fn failover(failover: &Failover) -> Value {

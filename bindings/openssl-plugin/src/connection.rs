@@ -4,8 +4,10 @@
 use std::ffi::{c_int, c_long, c_void};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::{mem, ptr};
 
+use arc_swap::ArcSwapOption;
 use mecai::extension::{read_alternate, read_bundles};
 use mecai::policy::Mode;
 use mecai::report::Report;
@@ -15,6 +17,7 @@ use mecai::verdict::{Failover, Verdict};
 use crate::guard::guard;
 use crate::live::Place;
 use crate::openssl::{CRYPTO_EX_DATA, SSL, Ssl};
+use crate::session::Mark;
 
 /// A connection that asked, or that the program had wishes for; others keep nothing.
 #[derive(Debug, Default)]
@@ -23,6 +26,25 @@ pub(crate) struct Connection {
     pub(crate) state: Option<State>,
     /// Where it is found by the program's data, if it is.
     pub(crate) place: Option<Place<'static>>,
+    pub(crate) last: LastHandshake,
+}
+
+/// What is told of the last handshake. A program may ask on one thread while another one reads, in the middle of which a
+/// server may begin a renegotiation: whoever asks keeps what he found.
+#[derive(Debug, Default)]
+pub(crate) struct LastHandshake {
+    /// The verdict, if it was judged.
+    pub(crate) judged: ArcSwapOption<Judged>,
+    /// The session that the ClientHello offered, if it may be resumed with this server.
+    pub(crate) offered: ArcSwapOption<Offered>,
+}
+
+/// A session that was offered.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) mark: Mark,
+    /// The name that was meant, where connections are found.
+    pub(crate) name: Option<String>,
 }
 
 /// What the program wishes for this connection alone. It stays with it from one handshake to the next.
@@ -63,15 +85,13 @@ pub(crate) enum Peer {
 pub(crate) enum State {
     /// The ClientHello asked, and this has come back.
     Asked(Received),
-    /// The verify callback ran; without a verdict, the program's own verification decided.
-    Verified(Option<Judged>),
+    /// The verify callback ran.
+    Verified,
 }
 
 /// What the server answered, each the octets of an extension.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
-    /// Whether the ClientHello offered a session that may be resumed with this server.
-    pub(crate) offers_session: bool,
     pub(crate) vouchers: Option<Vec<u8>>,
     pub(crate) alternate: Option<Vec<u8>>,
 }
@@ -98,6 +118,16 @@ pub(crate) struct Evidence {
     pub(crate) answer: Option<Vec<u8>>,
     /// The report that is due.
     pub(crate) report: Option<Report>,
+    /// Who owns a part of the chain that was verified, by the list of that time.
+    pub(crate) chain: Option<Vec<String>>,
+}
+
+impl LastHandshake {
+    /// There was none.
+    pub(crate) fn forget(&self) {
+        self.judged.store(None);
+        self.offered.store(None);
+    }
 }
 
 impl Judged {
@@ -134,6 +164,18 @@ impl Judged {
 pub(crate) unsafe fn kept<'a>(functions: &Ssl, ssl: *const SSL, index: c_int) -> Option<&'a mut Connection> {
     // SAFETY: as the caller says; what is at the index was put there by `keep`.
     unsafe { functions.SSL_get_ex_data(ssl, index).cast::<Connection>().as_mut() }
+}
+
+/// What is told of a connection, whoever uses it meanwhile.
+///
+/// # Safety
+/// `ssl` is a connection of the OpenSSL that `functions` are of, and `index` is ours in it; it is not freed meanwhile.
+pub(crate) unsafe fn last_handshake<'a>(functions: &Ssl, ssl: *const SSL, index: c_int) -> Option<&'a LastHandshake> {
+    // SAFETY: as the caller says; what is at the index was put there by `change`, and stays for as long as the connection.
+    unsafe {
+        let kept: *const Connection = functions.SSL_get_ex_data(ssl, index).cast();
+        (!kept.is_null()).then(|| &(*kept).last)
+    }
 }
 
 /// The state of a connection.
@@ -190,12 +232,41 @@ pub(crate) unsafe fn change(
     }
 }
 
+/// A handshake begins, in which this was `offered`.
+///
+/// # Safety
+/// As for [`kept`].
+pub(crate) unsafe fn ask(functions: &Ssl, ssl: *mut SSL, index: c_int, offered: Option<Offered>) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        change(functions, ssl, index, |connection| {
+            connection.state = Some(State::Asked(Received::default()));
+            connection.last.judged.store(None);
+            connection.last.offered.store(offered.map(Arc::new));
+        })
+    }
+}
+
+/// A handshake has been judged. What is kept for whoever asks decides nothing any more.
+///
+/// # Safety
+/// As for [`kept`].
+pub(crate) unsafe fn conclude(functions: &Ssl, ssl: *mut SSL, index: c_int, judged: Judged) {
+    // SAFETY: as the caller says.
+    unsafe {
+        change(functions, ssl, index, |connection| {
+            connection.state = Some(State::Verified);
+            connection.last.judged.store(Some(Arc::new(judged)));
+        });
+    }
+}
+
 /// Notes that the verify callback ran, and gives what the server had answered.
 pub(crate) fn take_received(connection: Option<&mut Connection>) -> Received {
     let state = connection.and_then(|connection| connection.state.as_mut());
-    match state.map(|state| mem::replace(state, State::Verified(None))) {
+    match state.map(|state| mem::replace(state, State::Verified)) {
         Some(State::Asked(received)) => received,
-        Some(State::Verified(_)) | None => Received::default(),
+        Some(State::Verified) | None => Received::default(),
     }
 }
 

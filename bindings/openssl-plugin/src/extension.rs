@@ -6,7 +6,7 @@ use std::{ptr, slice};
 use mecai::extension::{ALTERNATE, CANDIDATES, VOUCHERS};
 use mecai::store::Part;
 
-use crate::connection::{self, Received, State, WishedMode};
+use crate::connection::{self, Offered, State, WishedMode};
 use crate::guard::guard;
 use crate::installation::{Client, Installation};
 use crate::judge::Judge;
@@ -151,14 +151,15 @@ pub(crate) unsafe extern "C" fn parse(
                 }
                 (Some(state @ State::Asked(_)), Some(Part::Vouchers)) => match (refusal, state) {
                     (Some(refusal), state) => {
-                        *state = State::Verified(Some(refusal));
+                        *state = State::Verified;
+                        connection::conclude(functions, ssl, index, refusal);
                         Err(SSL_AD_DECODE_ERROR)
                     }
                     (None, State::Asked(received)) => {
                         received.vouchers = Some(octets.to_vec());
                         Ok(())
                     }
-                    (None, State::Verified(_)) => Err(SSL_AD_UNSUPPORTED_EXTENSION),
+                    (None, State::Verified) => Err(SSL_AD_UNSUPPORTED_EXTENSION),
                 },
                 _ => Err(SSL_AD_UNSUPPORTED_EXTENSION),
             }
@@ -184,6 +185,7 @@ unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SS
     // SAFETY: as the caller says.
     unsafe {
         find::note_handshake(installation.library, functions, ssl);
+        let index = installation.library.connection_index();
         let offer = session::offer(installation, functions, ssl);
         if offer == Offer::Ended {
             let event =
@@ -193,13 +195,20 @@ unsafe fn ask(installation: &'static Installation, functions: &Ssl, ssl: *mut SS
         }
         if judging(installation, functions, ssl).is_none() {
             // What an earlier handshake of this connection left must not be taken for an answer to this one.
-            if let Some(kept) = connection::kept(functions, ssl, installation.library.connection_index()) {
+            if let Some(kept) = connection::kept(functions, ssl, index) {
                 kept.state = None;
+                kept.last.forget();
             }
             return LEAVE_OUT;
         }
-        let asked = State::Asked(Received { offers_session: offer == Offer::Good, ..Received::default() });
-        if connection::set(functions, ssl, installation.library.connection_index(), asked) { SEND } else { FAIL }
+        let offered = match offer {
+            Offer::Good => session::of_connection(functions, ssl).map(|mark| {
+                let name = || references::of_connection(installation.crypto(), functions, ssl).title();
+                Offered { mark, name: installation.library.finds().then(name) }
+            }),
+            _ => None,
+        };
+        if connection::ask(functions, ssl, index, offered) { SEND } else { FAIL }
     }
 }
 

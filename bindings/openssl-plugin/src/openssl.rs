@@ -295,7 +295,6 @@ functions! {
             length: usize) -> c_int;
         fn SSL_get0_dane_authority(ssl: *mut SSL, certificate: *mut *mut X509, key: *mut *mut EVP_PKEY) -> c_int;
         fn SSL_get0_param(ssl: *mut SSL) -> *mut X509_VERIFY_PARAM;
-        fn SSL_get0_verified_chain(ssl: *const SSL) -> *mut OPENSSL_STACK;
         fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX;
         fn SSL_get_certificate(ssl: *const SSL) -> *mut X509;
         fn SSL_get_ex_data(ssl: *const SSL, index: c_int) -> *mut c_void;

@@ -1,25 +1,25 @@
 //! What a program is told of one of its connections, when it asks.
 
+use std::sync::Arc;
+
 use mecai::verdict::{Code, Outcome};
 
-use crate::connection::{self, Judged, State};
-use crate::context::Placed;
-use crate::installation::Installation;
+use crate::connection::{self, Judged, Offered};
 use crate::library::Library;
 use crate::openssl::SSL;
-use crate::session::{self, Mark, Reason};
+use crate::session::Reason;
 use crate::{context, copies, event};
 
 /// What became of a connection's last handshake.
-pub(crate) enum Became<'a> {
+pub(crate) enum Became {
     /// Nothing here attends to its context, as this says.
     NotOurs(&'static str),
     /// It was not judged, for this reason.
     NotJudged(&'static str),
     /// It was judged.
-    Judged(&'static Installation, &'a Judged),
+    Judged(Arc<Judged>),
     /// The session of one that was judged was resumed.
-    Resumed(&'static Installation, Mark),
+    Resumed(Arc<Offered>),
 }
 
 /// The same in short.
@@ -34,8 +34,8 @@ pub(crate) struct Told {
 /// What became of the connection's last handshake.
 ///
 /// # Safety
-/// `ssl` is NULL, or a connection of some OpenSSL of the process; nobody else uses it meanwhile.
-pub(crate) unsafe fn of_connection<'a>(ssl: *const SSL) -> Became<'a> {
+/// `ssl` is NULL, or a connection of some OpenSSL of the process, and is not freed meanwhile.
+pub(crate) unsafe fn of_connection(ssl: *const SSL) -> Became {
     if ssl.is_null() {
         return Became::NotJudged("there is no connection");
     }
@@ -45,19 +45,18 @@ pub(crate) unsafe fn of_connection<'a>(ssl: *const SSL) -> Became<'a> {
             return Became::NotOurs("the module is not installed in this program's OpenSSL");
         };
         // What the connection had from an earlier context says nothing of it in another.
-        let Some(Placed { installation, .. }) = context::placed_for(library, functions, ssl) else {
+        if context::placed_for(library, functions, ssl).is_none() {
             return Became::NotOurs("the context of this connection has no MECAI");
-        };
-        let state = connection::state(functions, ssl, library.connection_index());
-        if let Some(State::Verified(Some(judged))) = state {
-            return Became::Judged(installation, judged);
+        }
+        let last = connection::last_handshake(functions, ssl, library.connection_index());
+        if let Some(judged) = last.and_then(|last| last.judged.load_full()) {
+            return Became::Judged(judged);
         }
         if functions.SSL_session_reused(ssl) != 1 {
             return Became::NotJudged("no handshake asked for vouchers and was verified");
         }
-        let is_ours = matches!(state, Some(State::Asked(received)) if received.offers_session);
-        match session::of_connection(functions, ssl).filter(|_| is_ours) {
-            Some(mark) => Became::Resumed(installation, mark),
+        match last.and_then(|last| last.offered.load_full()) {
+            Some(offered) => Became::Resumed(offered),
             None => Became::NotJudged("the session was resumed without a mark of the module, or in mode off"),
         }
     }
@@ -79,19 +78,20 @@ pub(crate) unsafe fn in_short(ssl: *mut SSL) -> Told {
     }
 }
 
-impl Became<'_> {
+impl Became {
     /// The same in short.
     pub(crate) fn told(&self) -> Told {
         match self {
             Self::NotOurs(why) | Self::NotJudged(why) => {
                 Told { outcome: None, code: 0, sentence: format!("not judged: {why}") }
             }
-            Self::Judged(_, judged) => Told {
+            Self::Judged(judged) => Told {
                 outcome: Some(judged.verdict.outcome()),
                 code: judged.verdict.code().number(),
                 sentence: event::sentence(&judged.name, &judged.verdict, judged.at),
             },
-            Self::Resumed(_, mark) => {
+            Self::Resumed(offered) => {
+                let mark = &offered.mark;
                 let (outcome, sentence) = match mark.reason {
                     Reason::Accepted => {
                         (Outcome::Accepted, "accepted: the session was resumed, and its vouchers are in force")

@@ -97,8 +97,7 @@ pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mu
             } else {
                 crypto.X509_STORE_CTX_set_error(store, X509_V_OK);
             }
-            // Kept for whoever asks; it decides nothing any more.
-            connection::set(functions, ssl, installation.library.connection_index(), State::Verified(Some(judged)));
+            connection::conclude(functions, ssl, installation.library.connection_index(), judged);
             c_int::from(!is_refused)
         }
     })
@@ -331,6 +330,10 @@ impl Verification<'_> {
             };
             if let Some(evidence) = &mut evidence {
                 (evidence.peer, evidence.report) = (shown.peer, report);
+                let chain =
+                    Certificates::of(installation.crypto(), installation.crypto().X509_STORE_CTX_get0_chain(store));
+                let chain = chain.and_then(|chain| Chain::from_der(chain.iter()).ok());
+                evidence.chain = chain.and_then(|chain| judge.owners(&installation.log, &chain));
             }
             session::mark(installation, judge, functions, ssl, self.mode, &verdict);
         }
