@@ -25,8 +25,9 @@ pub(crate) const PROXY: Program = Program {
 fn server(world: &World, site: &Site, config: &str) -> Daemon {
     // What it leads to ends with the test's directory, and has no part in TLS.
     let back = nginx(world, "plain", "server { listen 127.0.0.1:PORT; add_header X-Shop open; return 200 ok; }", None);
+    // The relay hands on the server's last octets with its end, for which it must not wait for the client's.
     let service = format!(
-        "cert = {}\nkey = {}\nconnect = 127.0.0.1:{}\noptions = NO_TICKET\nsslVersionMin = TLSv1.2",
+        "cert = {}\nkey = {}\nconnect = 127.0.0.1:{}\noptions = NO_TICKET\nsslVersionMin = TLSv1.2\nTIMEOUTclose = 0",
         site.certificate.display(),
         site.key.display(),
         back.port,

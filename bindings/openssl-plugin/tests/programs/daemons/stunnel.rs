@@ -10,7 +10,7 @@ pub(crate) fn stunnel(world: &World, name: &str, service: &str, config: Option<&
     let (directory, port) = (directory(world, name), free_port());
     let text = format!(
         "foreground = yes\nsyslog = no\npid =\nsetuid = stunnel4\nsetgid = stunnel4\n\
-         [shop]\naccept = 127.0.0.1:PORT\nTIMEOUTclose = 0\n{service}\n"
+         [shop]\naccept = 127.0.0.1:PORT\n{service}\n"
     );
     write(&directory.join("stunnel.conf"), &text, port);
     let mut command = Command::new("stunnel4");
