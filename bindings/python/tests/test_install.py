@@ -8,6 +8,7 @@ import inspect
 import pickle
 import ssl
 import threading
+import unittest.mock
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from typing import Any
 import mecai
 import programs
 import pytest
-from mecai._tls import _install, _plain
+from mecai._tls import _install, _plain, _stdlib
 from peers import Peer, connected, context_warnings, refused, server_context, vouching_context
 from world import World
 
@@ -228,6 +229,75 @@ def test_who_has_replaced_it_after_us_keeps_his(settings: dict[str, Any], monkey
         assert count >= 3
     finally:
         setattr(ssl.SSLContext, "__new__", ours)
+
+
+def test_who_puts_an_older_constructor_back_is_noticed(settings: dict[str, Any], world: World) -> None:
+    """As a mock does that was there before `install`, and is taken away after it."""
+    original = vars(ssl.SSLContext)["__new__"]
+    with unittest.mock.patch.object(ssl.SSLContext, "__new__", staticmethod(lambda *some: original.__func__(*some))):
+        mecai.install(**settings)
+        assert state(ssl.create_default_context()) == "attached"
+    assert vars(ssl.SSLContext)["__new__"] is original and state(ssl.create_default_context()) == "not_attached"
+    told = mecai.status()
+    assert (told.installed, told.working) == (True, "replaced")
+    assert "call mecai.install again" in told.explanation and told.explanation[1:] in str(told)
+    mecai.install(**settings)
+    assert mecai.status().working != "replaced" and state(ssl.create_default_context()) == "attached"
+    setattr(ssl.SSLContext, "__new__", original)
+    mecai.uninstall()
+    mecai.install(**settings, mode="opportunistic")
+    assert dict(mecai.status(ssl.create_default_context()).settings or ())["mode"] == "opportunistic"
+
+
+def test_contexts_that_are_made_past_it_all_the_same(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a class that does not ask its constructor. Nothing is installed then."""
+
+    class Stubborn(type(ssl.SSLContext)):  # type: ignore[misc]
+        def __call__(cls, *arguments: Any) -> Any:
+            return _plain.context()
+
+    past = Stubborn("SSLContext", (ssl.SSLContext,), {})
+    monkeypatch.setattr(_stdlib, "classes", lambda: [past])
+    with pytest.raises(mecai.Error, match="made past MECAI") as caught:
+        mecai.install(**settings)
+    assert caught.value.code == "replaced" and not mecai.status().installed
+    assert "__new__" not in vars(past)
+
+
+@pytest.mark.every_interpreter
+def test_ssl_that_was_loaded_again(world: World, tmp_path: Path) -> None:
+    script = """
+import importlib, socket, ssl, sys
+import mecai
+
+def visit(module):
+    context = module.create_default_context(cafile=CAFILE)
+    with socket.create_connection((ADDRESS, PORT)) as plain:
+        with context.wrap_socket(plain, server_hostname=HOST) as connection:
+            assert mecai.verdict(connection).accepted
+    with socket.create_connection((ADDRESS, UNVOUCHED_PORT)) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname=HOST)
+        except mecai.VoucherError as error:
+            return error.code
+
+mecai.install(**SETTINGS)
+again = importlib.reload(ssl)
+assert mecai.status().working == "replaced"
+mecai.install(**SETTINGS)
+assert mecai.status().working != "replaced"
+print(visit(again))
+del sys.modules["ssl"]
+import ssl as third
+assert third is not again and mecai.status().working == "replaced"
+mecai.uninstall()
+mecai.install(**SETTINGS)
+print(visit(third), visit(again))
+mecai.uninstall()
+print(mecai.status(third.create_default_context()).state, mecai.status(again.create_default_context()).state)
+"""
+    result = programs.python(world.facts(tmp_path / "state"), script, tmp_path)
+    assert programs.output(result) == "no_voucher\nno_voucher no_voucher\nnot_attached not_attached\n"
 
 
 def test_threads_install_and_make_at_once(settings: dict[str, Any]) -> None:

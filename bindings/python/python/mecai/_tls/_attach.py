@@ -83,6 +83,12 @@ def leave_to_others(context: ssl.SSLContext) -> None:
             _of_others.add(context)
 
 
+def is_known(context: ssl.SSLContext) -> bool:
+    """Whether this package has attached a context, or has seen that it has MECAI by somebody else."""
+    with _lock:
+        return context in _attached or context in _of_others
+
+
 def counts() -> tuple[int, int]:
     """How many contexts are alive that were attached by this package, and that were left to others."""
     with _lock:

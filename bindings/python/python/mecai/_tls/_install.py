@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import ssl
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors import AlreadyAttached, Error
 from . import _attach, _settings, _stdlib
+from ._constructor import Constructor
 from ._settings import Settings, Wanted
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ _LONGEST_CONSTRUCTOR = 10.0
 # What new contexts are attached with.
 _installed: Wanted | None = None
 
-# `ssl.SSLContext.__new__` as it was, and what stands in its place; none where nothing does.
-_replaced: tuple[Any, Any] | None = None
+# The constructors that have ours in their place, by class.
+_constructors: dict[type[ssl.SSLContext], Constructor[Wanted]] = {}
 
 
 def install(*, existing: bool = True, **settings: Unpack[Settings]) -> None:
@@ -44,21 +44,26 @@ def install(*, existing: bool = True, **settings: Unpack[Settings]) -> None:
     Contexts for which the settings have nothing to say (of servers, without `vouchers`) are left alone. If MECAI
     cannot be attached to a context, it cannot be made: its constructor raises what `attach` raises.
 
-    A second call with equal settings does nothing; with others it raises AlreadyAttached: call `uninstall` first.
-    Raises what `attach` raises, and Error with the code "busy" where another thread is in the middle of making a
-    context and does not finish. Then nothing is installed.
+    A second call with equal settings does nothing, but where somebody has taken MECAI out again by putting back an
+    older `SSLContext.__new__`, or has loaded `ssl` again: then it is put in anew. With other settings it raises
+    AlreadyAttached: call `uninstall` first. Raises what `attach` raises; Error with the code "busy" where another
+    thread is in the middle of making a context and does not finish; Error with the code "replaced" where contexts are
+    made past MECAI all the same. Then nothing is installed.
     """
     global _installed
     wanted = _settings.read(settings, "install")
     with _lock:
         if _installed is not None:
-            if _installed == wanted:
+            if _installed != wanted:
+                raise AlreadyAttached(
+                    "MECAI is installed with other settings: call mecai.uninstall() first", "installed"
+                )
+            if is_in_force():
                 return
-            raise AlreadyAttached("MECAI is installed with other settings: call mecai.uninstall() first", "installed")
         _try_out(wanted)
         _installed = wanted
         try:
-            _replace()
+            _replace(wanted)
             if existing:
                 _wait_for_constructors()
                 _attend_to_existing(wanted)
@@ -80,36 +85,47 @@ def installed() -> Wanted | None:
     return _installed
 
 
+def is_in_force() -> bool:
+    """Whether contexts that are made now get what is installed: some are made to see it.
+
+    Raises what making one raises: where MECAI cannot be attached, it cannot be made.
+    """
+    wanted = _installed
+    return wanted is not None and all(_is_attended(kind, wanted) for kind in _stdlib.classes())
+
+
 def _try_out(wanted: Wanted) -> None:
-    protocol = ssl.PROTOCOL_TLS_CLIENT if wanted.judges else ssl.PROTOCOL_TLS_SERVER
-    _attend(_stdlib.Apart(protocol), wanted)
+    _attend(_stdlib.Apart(_protocol(wanted)), wanted)
 
 
-def _replace() -> None:
-    global _replaced
-    if _replaced is not None:
-        return
-    known = vars(_stdlib.SSLContext).get("__new__")
-    original = _stdlib.SSLContext.__new__
+def _protocol(wanted: Wanted) -> int:
+    return ssl.PROTOCOL_TLS_CLIENT if wanted.judges else ssl.PROTOCOL_TLS_SERVER
 
-    @functools.wraps(original)
-    def new(cls: type[ssl.SSLContext], *arguments: Any, **named: Any) -> ssl.SSLContext:
-        context = original(cls, *arguments, **named)
-        wanted = _installed
-        if wanted is not None and not issubclass(cls, _stdlib.Apart):
-            _attend(context, wanted)
-        return context
 
-    ours = staticmethod(new)
-    setattr(_stdlib.SSLContext, "__new__", ours)
-    _replaced = (known, ours)
+def _replace(wanted: Wanted) -> None:
+    for kind in _stdlib.classes():
+        known = _constructors.get(kind)
+        if known is not None:
+            known.set(wanted)
+            if _is_attended(kind, wanted):
+                continue
+            # Somebody has put back what was there before ours. It may still be called by what others have kept.
+            known.set(None)
+        _constructors[kind] = Constructor(kind, _attend)
+        _constructors[kind].set(wanted)
+        if not _is_attended(kind, wanted):
+            raise Error("new contexts are made past MECAI: ssl.SSLContext is not that of Python any more", "replaced")
+
+
+def _is_attended(kind: type[ssl.SSLContext], wanted: Wanted) -> bool:
+    return _attach.is_known(kind(_protocol(wanted)))
 
 
 def _wait_for_constructors() -> None:
     """Returns when no other thread is inside the constructor that was replaced: its context could not be found yet."""
-    code = getattr(None if _replaced is None else getattr(_replaced[0], "__func__", None), "__code__", None)
+    codes = {constructor.code for constructor in _constructors.values()} - {None}
     deadline = time.monotonic() + _LONGEST_CONSTRUCTOR
-    while code is not None and any(code in _codes_of(frame) for frame in _frames_of_others()):
+    while codes and any(not codes.isdisjoint(_codes_of(frame)) for frame in _frames_of_others()):
         if time.monotonic() > deadline:
             raise Error("another thread is making an ssl.SSLContext and does not finish: call install earlier", "busy")
         # Gives the other thread its turn.
@@ -128,16 +144,10 @@ def _codes_of(frame: FrameType | None) -> Iterator[CodeType]:
 
 
 def _restore() -> None:
-    global _replaced
-    # Where somebody has put a function of his own over ours, that stays, and ours does nothing.
-    if _replaced is None or vars(_stdlib.SSLContext).get("__new__") is not _replaced[1]:
-        return
-    known, _ = _replaced
-    if known is None:
-        delattr(_stdlib.SSLContext, "__new__")
-    else:
-        setattr(_stdlib.SSLContext, "__new__", known)
-    _replaced = None
+    for kind, constructor in list(_constructors.items()):
+        constructor.set(None)
+        if constructor.restore():
+            del _constructors[kind]
 
 
 def _attend_to_existing(wanted: Wanted) -> None:

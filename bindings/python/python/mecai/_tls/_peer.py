@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 
 from .._vouching._verdict import Verdict
-from . import _judgement
+from . import _judgement, _stdlib
 
 # Where the objects of HTTP clients keep the next one on the way to the connection, nearest first.
 _STEPS = (
@@ -51,7 +50,7 @@ def verdict(connection: object) -> Verdict:
 def _connection_of(given: object) -> Any:
     here: Any = given
     for _ in range(_LONGEST_WAY):
-        if isinstance(here, (ssl.SSLSocket, ssl.SSLObject)):
+        if _stdlib.is_connection(here):
             return here
         here = _next(here, given)
     raise TypeError(_unsuitable(given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import types
 import weakref
@@ -122,6 +123,10 @@ class WatchedSSLObject(_Watched, SSLObject):
     """The same, whose mismatches are told to `on_mismatch`."""
 
 
+# Those that ours are derived from. Where `ssl` is loaded again, it has others.
+_OWN_SOCKET, _OWN_OBJECT = ssl.SSLSocket, ssl.SSLObject
+
+
 def put_into(context: ssl.SSLContext, is_watched: bool) -> None:
     """Has connections of a context made of these classes; where the program has classes of its own, of such that are
     derived from them."""
@@ -150,14 +155,14 @@ _classes: tuple[_Classes, _Classes] = (_Classes(), _Classes())
 
 
 def _derived(own: type[Any], is_watched: bool) -> type[Any]:
-    if own is ssl.SSLSocket:
+    if own is _OWN_SOCKET:
         return WatchedSSLSocket if is_watched else SSLSocket
-    if own is ssl.SSLObject:
+    if own is _OWN_OBJECT:
         return WatchedSSLObject if is_watched else SSLObject
     known = _classes[is_watched].get(own)
     derived = None if known is None else known()
     if derived is None:
-        is_socket = issubclass(own, ssl.SSLSocket)
+        is_socket = issubclass(own, socket.socket)
         mixins: list[type] = [_WatchedSocket if is_socket else _Watched] if is_watched else []
         mixins.append(_JudgedSocket if is_socket else _Judged)
         # One that a program has derived from a class of ours has some of them.

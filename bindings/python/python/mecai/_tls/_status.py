@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
-from .._errors import UnsupportedInterpreter
+from .._errors import Error, UnsupportedInterpreter
 from .._library._value import Value
 from . import _attach, _find, _install, _settings, _stdlib
 
@@ -24,6 +24,11 @@ _STATES: dict[int, State] = {
     6: "other_copy",
 }
 
+_PAST = (
+    "new contexts are made past MECAI, since somebody has replaced ssl.SSLContext or its constructor: "
+    "call mecai.install again"
+)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Status(Value):
@@ -35,8 +40,8 @@ class Status(Value):
     """Its settings, keys and values, as the library has them."""
     working: Working
     """What the library has seen. "not_installed": it is attached to nothing. "installed": no handshake was judged yet.
-    "working": one was. "replaced": a handshake went on without being judged. "broken": the authority list cannot be
-    used. "unknown": nothing can be known."""
+    "working": one was. "replaced": a handshake went on without being judged, or new contexts are made past `install`.
+    "broken": the authority list cannot be used. "unknown": nothing can be known."""
     explanation: str
     """One sentence that says more."""
     attached: int
@@ -114,6 +119,9 @@ def status(context: ssl.SSLContext | None = None) -> Status | ContextStatus:
 def _of_process() -> Status:
     wanted = _install.installed()
     number, sentence = _find.status()
+    if wanted is not None and not _is_in_force():
+        number = _WORKING.index("replaced")
+        sentence = _PAST
     attached, left_to_others = _attach.counts()
     other_copy = unsupported = None
     try:
@@ -132,3 +140,11 @@ def _of_process() -> Status:
         openssl=ssl.OPENSSL_VERSION,
         unsupported=unsupported,
     )
+
+
+def _is_in_force() -> bool:
+    try:
+        return _install.is_in_force()
+    except Error:
+        # Then no context can be made, and none without MECAI.
+        return True
