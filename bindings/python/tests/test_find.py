@@ -14,8 +14,8 @@ import programs
 import pytest
 import truststore
 from mecai._native import ffi, lib
-from mecai._tls import _find
-from peers import context_warnings
+from mecai._tls import _find, _worker
+from peers import Peer, context_warnings, refused, server_context
 from world import World
 
 pytestmark = pytest.mark.every_interpreter
@@ -78,6 +78,7 @@ def test_of_every_kind(world: World) -> None:
     found = {name: place(context) for name, context in contexts.items()}
     assert found == {name: place_in_struct(context) for name, context in contexts.items()}
     assert len(set(found.values())) == len(contexts)
+    assert [_worker.worker(context) for context in contexts.values()] == list(contexts.values())
     # Again, and nothing has moved.
     assert found == {name: place(context) for name, context in contexts.items()}
 
@@ -132,6 +133,78 @@ def test_truststore_is_looked_into(world: World, tmp_path: Path) -> None:
     assert mecai.status(context._ctx).state == "attached"
     with pytest.raises(mecai.AlreadyAttached):
         mecai.attach(context, **world.settings(tmp_path / "state"))
+
+
+class Telling(truststore.SSLContext):
+    """Of a program."""
+
+
+class Delegating(ssl.SSLContext):
+    """Leaves the work to another context, in some of the ways that there are."""
+
+    def __new__(cls, *ways: str, inside: str = "_ctx") -> Delegating:
+        context = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+        context.ways = ways
+        context.inner = ssl.create_default_context()
+        setattr(context, inside, context.inner)
+        return context
+
+    ways: tuple[str, ...]
+    inner: ssl.SSLContext
+
+    def __init__(self, *ways: str, inside: str = "_ctx") -> None: ...
+
+    def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
+        own = super().wrap_socket
+        return (self.inner.wrap_socket if "socket" in self.ways else own)(*arguments, **named)
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        own = super().wrap_bio
+        return (self.inner.wrap_bio if "bio" in self.ways else own)(*arguments, **named)
+
+
+def test_whoever_leaves_the_work_to_another_is_looked_into(world: World) -> None:
+    both = Delegating("socket", "bio")
+    contexts: list[Any] = [Telling(ssl.PROTOCOL_TLS_CLIENT), both]
+    for context in contexts:
+        mecai.attach(context, **world.settings())
+        assert mecai.status(context).state == mecai.status(context._ctx).state == "attached"
+    with Peer(server_context(world.chain, world.key)) as unvouched:
+        both.inner.load_verify_locations(world.roots)
+        assert refused(both, unvouched.address).code == "no_voucher"
+    own = Delegating()
+    mecai.attach(own, **world.settings())
+    assert (mecai.status(own).state, mecai.status(own.inner).state) == ("attached", "not_attached")
+
+
+def test_whoever_leaves_the_work_to_one_unknown_is_refused(world: World) -> None:
+    for context in (
+        Delegating("socket", "bio", inside="engine"),
+        # One way by its own, and one way not.
+        Delegating("socket"),
+        Delegating("bio"),
+    ):
+        with pytest.raises(TypeError, match="must make its connections itself: those of a test_find.Delegating"):
+            mecai.attach(context, **world.settings())
+        with pytest.raises(TypeError, match="so attach that one"):
+            mecai.status(context)
+        assert mecai.status(context.inner).state == "not_attached"
+
+
+def test_a_subclass_of_what_truststore_has_injected(world: World, tmp_path: Path) -> None:
+    script = """
+import ssl
+import truststore
+import mecai
+truststore.inject_into_ssl()
+class Own(ssl.SSLContext):
+    pass
+context = Own(ssl.PROTOCOL_TLS_CLIENT)
+mecai.attach(context, **SETTINGS)
+print(mecai.status(context).state, mecai.status(context._ctx).state)
+"""
+    result = programs.python(world.facts(tmp_path / "state"), script, tmp_path)
+    assert programs.output(result) == "attached attached\n"
 
 
 @pytest.mark.parametrize("kind", ["OpenSSL.SSL", "urllib3.contrib.pyopenssl"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mecai._native import ffi, lib
 
 from .._errors import AlreadyAttached, Error, SettingsError
-from . import _find, _settings, _sockets, _stdlib
+from . import _find, _settings, _sockets, _stdlib, _worker
 from ._settings import Settings, Wanted
 
 if TYPE_CHECKING:
@@ -31,14 +31,16 @@ def attach(context: ssl.SSLContext, **settings: Unpack[Settings]) -> None:
     """Has the connections that are made from `context` from now on judged by MECAI, or, of a server's context, vouchers
     shown by them.
 
-    `context` is an `ssl.SSLContext`, or one of truststore. Connections that it has made already ask for no vouchers, so
-    attach it before it is used, and while no other thread uses it. There is no way to take MECAI out again.
+    `context` is an `ssl.SSLContext`, or one that leaves the work to another as its `_ctx`, like that of truststore:
+    connections are made to see which, and given up at once. Connections that it has made already ask for no vouchers,
+    so attach it before it is used, and while no other thread uses it. There is no way to take MECAI out again.
 
     Raises SettingsError, which names the key, for settings that cannot be used; AlreadyAttached for a context that has
     MECAI, by an earlier call, by `install`, or by openssl.cnf; UnsupportedInterpreter where the context's OpenSSL
-    cannot be reached; TypeError and ValueError for arguments of the wrong kind. The context is then as it was.
+    cannot be reached; TypeError and ValueError for arguments of the wrong kind, and TypeError for a context that has
+    its connections made by one that cannot be found. The context is then as it was.
     """
-    attach_wanted(_find.plain(context), _settings.read(settings, "attach"))
+    attach_wanted(_worker.worker(context), _settings.read(settings, "attach"))
 
 
 def attach_wanted(context: ssl.SSLContext, wanted: Wanted) -> None:

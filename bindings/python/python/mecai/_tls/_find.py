@@ -94,28 +94,6 @@ def by_object(connection: Any) -> Any:
     return lib.mecai_openssl_find_by_data(ffi.cast("void *", id(connection)))
 
 
-def plain(context: object) -> ssl.SSLContext:
-    """The context of the standard library that does the work of what a program calls a context.
-
-    Raises TypeError for what is none, and UnsupportedInterpreter for those that are not of `ssl`.
-    """
-    kind = type(context)
-    package = kind.__module__.partition(".")[0]
-    # It is an ssl.SSLContext itself, and leaves all work to another one.
-    inner: object = getattr(context, "_ctx", None) if package == "truststore" else None
-    if inner is not None:
-        return plain(inner)
-    if _stdlib.is_context(context):
-        return context  # type: ignore[return-value]
-    if package in ("OpenSSL", "cryptography") or kind.__module__ == "urllib3.contrib.pyopenssl":
-        raise UnsupportedInterpreter(
-            f"MECAI cannot be attached to a {kind.__module__}.{kind.__qualname__}: the package cryptography has an "
-            "OpenSSL of its own linked in and hidden. Use a context of the module ssl.",
-            "hidden",
-        )
-    raise TypeError(f"context must be an ssl.SSLContext, not {kind.__name__}")
-
-
 def failure(result: int, sentence: str) -> Error | None:
     """What a result of the library that every call may give is raised as; none for others."""
     if result == lib.MECAI_OPENSSL_ERR_PANIC:

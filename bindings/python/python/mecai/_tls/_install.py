@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors import AlreadyAttached, Error
 from . import _attach, _settings, _stdlib

@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 
 from .._errors import Error, UnsupportedInterpreter
 from .._library._value import Value
-from . import _attach, _find, _install, _settings, _stdlib
+from . import _attach, _find, _install, _settings, _stdlib, _worker
 
 Working = Literal["not_installed", "installed", "working", "replaced", "broken", "unknown"]
 State = Literal["not_attached", "attached", "working", "replaced", "broken", "other_copy"]
@@ -106,7 +106,7 @@ def status(context: ssl.SSLContext | None = None) -> Status | ContextStatus:
     """
     if context is None:
         return _of_process()
-    plain = _find.plain(context)
+    plain = _worker.worker(context)
     number, sentence = _find.status_of(plain)
     wanted = _settings.kept(plain)
     return ContextStatus(
