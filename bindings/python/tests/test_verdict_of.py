@@ -57,11 +57,53 @@ def test_of_a_socket(client: mecai.SSLContext, vouched: Peer, world: World) -> N
 
 def test_of_an_object(client: mecai.SSLContext, world: World) -> None:
     client_side, server_side = in_memory(client, vouching_context(world))
-    assert mecai.verdict(client_side).explanation == "not judged: the handshake is not over"
+    assert mecai.verdict(client_side).explanation == "not judged: the handshake is not over, or has failed"
     shake_hands(client_side, server_side)
     verdict = mecai.verdict(client_side)
     assert verdict.accepted and verdict.peer is None and "peer_unknown" in verdict.notes
     assert "server's side" in mecai.verdict(server_side).explanation
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_before_the_server_has_proved_that_it_has_the_key(
+    version: ssl.TLSVersion, client: mecai.SSLContext, world: World
+) -> None:
+    """Who shows the vouchers and the certificate of somebody else gets no verdict, though both are good."""
+    client.minimum_version = client.maximum_version = version
+    server = vouching_context(world)
+    to_client, to_server, from_server = ssl.MemoryBIO(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(to_client, to_server, server_hostname=HOST)
+    theirs = server.wrap_bio(to_server, from_server, server_side=True)
+
+    def outcome() -> str:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            ours.do_handshake()
+        return mecai.verdict(ours).outcome
+
+    assert outcome() == "not_judged"
+    with contextlib.suppress(ssl.SSLWantReadError):
+        theirs.do_handshake()
+    records = list(_records(from_server.read()))
+    assert len(records) >= 4
+    # In TLS 1.2 the proof is in the ServerKeyExchange, in 1.3 all is encrypted, and the last one is the end.
+    proof = len(records) - 1 if version == ssl.TLSVersion.TLSv1_3 else [record[5] for record in records].index(12)
+    for record in records[:proof]:
+        to_client.write(record)
+        assert outcome() == "not_judged"
+    to_client.write(records[proof][:-1] + bytes([records[proof][-1] ^ 1]))
+    with pytest.raises(ssl.SSLError) as caught:
+        outcome()
+    assert not isinstance(caught.value, mecai.VoucherError) and ours.version() is None
+    told = mecai.verdict(ours)
+    assert (told.outcome, told.code) == ("not_judged", "not_judged")
+    assert told.explanation == "not judged: the handshake is not over, or has failed"
+
+
+def _records(flight: bytes) -> Iterator[bytes]:
+    while flight:
+        size = 5 + int.from_bytes(flight[3:5], "big")
+        yield flight[:size]
+        flight = flight[size:]
 
 
 def test_of_asyncio(client: mecai.SSLContext, vouched: Peer) -> None:
@@ -166,7 +208,7 @@ def test_not_attached(world: World, vouched: Peer) -> None:
 def test_not_yet_shaken_hands(client: mecai.SSLContext, vouched: Peer) -> None:
     with socket.create_connection(vouched.address) as plain:
         with client.wrap_socket(plain, server_hostname=HOST, do_handshake_on_connect=False) as connection:
-            assert mecai.verdict(connection).explanation == "not judged: the handshake is not over"
+            assert mecai.verdict(connection).explanation == "not judged: the handshake is not over, or has failed"
             connection.do_handshake()
             assert mecai.verdict(connection).accepted
     with client.wrap_socket(socket.socket(), server_hostname=HOST) as connection:

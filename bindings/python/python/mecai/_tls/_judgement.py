@@ -50,11 +50,11 @@ def _told(connection: Any) -> bytes | None:
 
 
 def why_not(connection: ssl.SSLSocket | ssl.SSLObject) -> Verdict:
-    """The verdict on a connection that MECAI has no part in: that it was not judged, and why."""
+    """The verdict on a connection that MECAI has no part in, or not yet: that it was not judged, and why."""
     if connection.server_side:
         sentence = "not judged: this is the server's side of the connection, and it is clients that judge"
     elif connection.version() is None:
-        sentence = "not judged: the handshake is not over"
+        sentence = "not judged: the handshake is not over, or has failed"
     else:
         sentence = _of_context(connection.context)
     return not_judged(sentence)

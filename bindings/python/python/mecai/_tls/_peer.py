@@ -31,8 +31,9 @@ def verdict(connection: object) -> Verdict:
     HTTPResponse of `http.client`, or what `urllib.request.urlopen` gives; a response of urllib3, requests, httpx or
     aiohttp, as long as it holds its connection; or anything else with `get_extra_info("ssl_object")`.
 
-    A connection that MECAI has no part in has the outcome "not_judged", and its explanation says why. Of a connection
-    that was refused, ask the exception: `refusal`.
+    A connection that MECAI has no part in has the outcome "not_judged", and its explanation says why; so has one whose
+    handshake is not over, or has failed for another reason: its server has proved nothing yet. Of a connection that was
+    refused, ask the exception: `refusal`.
 
     Raises ValueError where the connection is closed or given back, or has no TLS; TypeError for what is none of these.
     To be called by the thread that uses the connection.
@@ -44,7 +45,9 @@ def verdict(connection: object) -> Verdict:
             "this connection is not connected, or closed: ask for the verdict while it is open, after the handshake"
         )
     judged = _judgement.of(inner)
-    return _judgement.why_not(found) if judged is None else judged
+    # Vouchers are judged before the server has proved that it has the key: only the end of the handshake says that.
+    is_settled = judged is not None and (judged.refused or found.version() is not None)
+    return judged if judged is not None and is_settled else _judgement.why_not(found)
 
 
 def _connection_of(given: object) -> Any:
