@@ -14,7 +14,17 @@ from typing import Any
 
 import mecai
 import pytest
-from peers import GREETING, Peer, connected, in_memory, refused, server_context, shake_hands, vouching_context
+from peers import (
+    GREETING,
+    Peer,
+    connected,
+    context_warnings,
+    in_memory,
+    refused,
+    server_context,
+    shake_hands,
+    vouching_context,
+)
 from world import HOST, World
 
 pytestmark = pytest.mark.every_interpreter
@@ -75,6 +85,56 @@ def test_it_can_be_pickled(world: World, client: mecai.SSLContext) -> None:
         assert read.verdict == caught.value.verdict and str(read) == str(caught.value)
         for name in ("errno", "strerror", "args", "reason", "library", "verify_code", "verify_message", "code"):
             assert getattr(read, name) == getattr(caught.value, name), name
+
+
+def test_another_context_does_not_get_a_client_out_of_it(world: World, client: mecai.SSLContext) -> None:
+    plain, server = ssl.create_default_context(cafile=str(world.roots)), server_context(world.chain, world.key)
+    with Peer(server) as unvouched, Peer(vouching_context(world)) as vouched:
+        for other in (plain, server, vouching_context(world)):
+            with socket.create_connection(unvouched.address) as raw:
+                with client.wrap_socket(raw, server_hostname=HOST, do_handshake_on_connect=False) as connection:
+                    with pytest.raises(mecai.Error, match="call mecai.attach first") as caught:
+                        connection.context = other
+                    assert caught.value.code == "not_attached" and connection.context is client
+                    with pytest.raises(mecai.VoucherError):
+                        connection.do_handshake()
+            in_mind, there = in_memory(client, server)
+            with pytest.raises(mecai.Error, match="call mecai.attach first"):
+                in_mind.context = other
+            assert in_mind.context is client
+            with pytest.raises(mecai.VoucherError):
+                shake_hands(in_mind, there)
+        again = mecai.create_default_context(cafile=str(world.roots), **world.settings())
+        in_mind, there = in_memory(client, server)
+        in_mind.context = again
+        assert in_mind.context is again
+        with pytest.raises(TypeError):
+            in_mind.context = "context"  # type: ignore[assignment]
+        # A handshake that is over has been judged.
+        with connected(client, vouched.address) as connection:
+            connection.context = plain
+            assert connection.context is plain and connection.version() is not None
+
+
+@context_warnings
+def test_servers_change_contexts_as_they_like(world: World, client: mecai.SSLContext) -> None:
+    both, vouching = ssl.SSLContext(ssl.PROTOCOL_TLS), vouching_context(world)
+    mecai.attach(both, **world.settings(), vouchers=world.fresh("empty"))
+    both.load_cert_chain(world.chain, world.key)
+    plain = server_context(world.chain, world.key)
+    for other in (plain, vouching):
+
+        def by_name(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+            connection.context = other
+
+        both.sni_callback = by_name
+        if other is plain:
+            with pytest.raises(mecai.VoucherError):
+                shake_hands(*in_memory(client, both))
+        else:
+            ours, theirs = in_memory(client, both)
+            shake_hands(ours, theirs)
+            assert mecai.verdict(ours).accepted and theirs.context is vouching
 
 
 def by_wrap_socket(plain: socket.socket, context: ssl.SSLContext) -> None:

@@ -9,8 +9,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._errors import VoucherError
-from . import _judgement, _settings, _unraisable
+from .._errors import Error, VoucherError
+from . import _find, _judgement, _settings, _stdlib, _unraisable
 
 if TYPE_CHECKING:
     from .._vouching._report import Report
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     # What is mixed into has these.
     class _Connection:
         _sslobj: Any
+        server_side: bool
 
+        @property
+        def context(self) -> ssl.SSLContext: ...
+        @context.setter
+        def context(self, context: ssl.SSLContext) -> None: ...
+        def version(self) -> str | None: ...
         def do_handshake(self, *arguments: Any, **named: Any) -> None: ...
         def read(self, len: int = 1024, buffer: Any = None) -> Any: ...
         def write(self, data: Any) -> int: ...
@@ -33,7 +39,24 @@ _WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class _Judged(_Connection):
-    """Raises VoucherError where a handshake was refused: by name, or as the first octets are read or written."""
+    """Raises VoucherError where a handshake was refused: by name, or as the first octets are read or written. A client
+    cannot get out of being judged by another context."""
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The context that is in use. Until a client's handshake is over, only one that judges can take its place:
+        others raise Error with the code "not_attached"."""
+        return super().context
+
+    @context.setter
+    def context(self, context: ssl.SSLContext) -> None:
+        if not self.server_side and self.version() is None and not _is_judging(context):
+            raise Error(
+                "MECAI is not attached as a client to the context that shall take the place of this connection's: "
+                "call mecai.attach first",
+                "not_attached",
+            )
+        super(_Judged, type(self)).context.fset(self, context)  # type: ignore[attr-defined]
 
     def do_handshake(self, *arguments: Any, **named: Any) -> None:
         try:
@@ -107,11 +130,11 @@ class _WatchedSocket(_Watched):
                 _tell_once(self)
 
 
-class SSLSocket(_JudgedSocket, ssl.SSLSocket):
+class SSLSocket(_JudgedSocket, ssl.SSLSocket):  # pyright: ignore[reportIncompatibleVariableOverride]
     """`ssl.SSLSocket`, whose refused handshakes raise VoucherError."""
 
 
-class SSLObject(_Judged, ssl.SSLObject):
+class SSLObject(_Judged, ssl.SSLObject):  # pyright: ignore[reportIncompatibleVariableOverride]
     """`ssl.SSLObject`, whose refused handshakes raise VoucherError."""
 
 
@@ -145,6 +168,14 @@ def raise_refusal(connection: Any, error: ssl.SSLError) -> None:
     connection._mecai_has_told = True
     _tell(connection, verdict.report)
     raise VoucherError.of(error, verdict) from error
+
+
+def _is_judging(context: ssl.SSLContext) -> bool:
+    if not _stdlib.is_context(context):
+        # `ssl` will tell.
+        return True
+    wanted = _settings.kept(context)
+    return _find.status_of(context)[0] != 0 and (wanted is None or wanted.judges)
 
 
 # --- Classes ---------------------------------------------------------------------------------------------------------
