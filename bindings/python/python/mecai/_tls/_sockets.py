@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import types
 import weakref
 from collections.abc import Callable
@@ -233,6 +234,9 @@ def _tell(connection: Any, report: Report | None) -> None:
 
 def _ask(what: Callable[[Any], Answer | None], connection: Any) -> Answer | None:
     """Asks for a verdict in the middle of what a program does: a defect of ours changes nothing there."""
+    if sys.is_finalizing():
+        # Too much is gone that a verdict needs. What was refused stays so, and is an error of `ssl`.
+        return None
     try:
         return what(connection._sslobj)
     except Exception as error:
