@@ -139,33 +139,41 @@ class _Https(urllib.request.HTTPSHandler):
 class _Connection(http.client.HTTPConnection):
     def __init__(self, line: Line, stack: contextlib.ExitStack, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self._line, self._stack = line, stack
+        self._stack = stack
+        self._create_connection = partial(_connect, line, stack)
 
     def connect(self) -> None:
         super().connect()
-        _keep(self.sock, self._line, self._stack)
+        self._stack.callback(self.sock.close)
 
 
 class _SecureConnection(http.client.HTTPSConnection):
     def __init__(self, line: Line, stack: contextlib.ExitStack, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self._line, self._stack = line, stack
+        self._stack = stack
+        self._create_connection = partial(_connect, line, stack)
 
     def connect(self) -> None:
         super().connect()
-        _keep(self.sock, self._line, self._stack)
+        self._stack.callback(self.sock.close)
 
 
-def _keep(connected: socket.socket, line: Line, stack: contextlib.ExitStack) -> None:
-    line.add(connected)
+def _connect(line: Line, stack: contextlib.ExitStack, *arguments: Any, **keywords: Any) -> socket.socket:
+    """As `socket.create_connection`. The connection can be cut from here on: a proxy's answer and the handshake of TLS
+    may come in drops, none of which is late."""
+    connected = socket.create_connection(*arguments, **keywords)
     stack.callback(connected.close)
-    stack.callback(line.remove, connected)
+    # Of its own, since TLS takes the other one away.
+    handle = stack.enter_context(connected.dup())
+    line.add(handle)
+    stack.callback(line.remove, handle)
+    return connected
 
 
 def _shut(connected: socket.socket) -> None:
-    # It may have ended meanwhile. Not SSLSocket.shutdown, which changes the object that another thread is using.
+    # It may have ended meanwhile.
     with contextlib.suppress(OSError):
-        socket.socket.shutdown(connected, socket.SHUT_RDWR)
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _left(deadline: float) -> float:
