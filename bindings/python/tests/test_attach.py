@@ -228,6 +228,27 @@ def test_attached_once_only(world: World) -> None:
         assert "mode" not in dict(mecai.status(context).settings or ())
 
 
+def test_classes_that_cannot_be_derived_from(world: World) -> None:
+    """The context is then as it was, and no context is attached whose refusals nobody could tell."""
+
+    class Final(ssl.SSLObject):
+        def __init_subclass__(cls) -> None:
+            raise TypeError("this class is final")
+
+    context = ssl.create_default_context(cafile=str(world.roots))
+    context.sslobject_class = Final
+    with pytest.raises(TypeError, match="this class is final"):
+        mecai.attach(context, **world.settings())
+    assert mecai.status(context).state == "not_attached" and mecai.status(context).settings is None
+    assert (context.sslsocket_class, context.sslobject_class) == (ssl.SSLSocket, Final)
+    context.sslobject_class = ssl.SSLObject
+    with pytest.raises(mecai.SettingsError):
+        mecai.attach(context, **world.settings(), quorum=9)
+    assert (context.sslsocket_class, context.sslobject_class) == (ssl.SSLSocket, ssl.SSLObject)
+    mecai.attach(context, **world.settings())
+    assert context.sslsocket_class is not ssl.SSLSocket
+
+
 @context_warnings
 def test_a_context_for_both_sides(world: World) -> None:
     server, both = ssl.SSLContext(ssl.PROTOCOL_TLS), ssl.SSLContext(ssl.PROTOCOL_TLS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 import threading
@@ -47,7 +48,11 @@ def attach_wanted(context: ssl.SSLContext, wanted: Wanted) -> None:
     """Attaches MECAI with settings that have been read."""
     strings = [ffi.new("char[]", text.encode("utf-8", "surrogateescape")) for pair in wanted.pairs for text in pair]
     sentence = ffi.new("char[]", _find.SENTENCE_SIZE)
-    with _lock:
+    is_client = makes_clients(context) and wanted.judges
+    with _lock, contextlib.ExitStack() as undoing:
+        # First what the program's own classes may object to: what comes after it cannot be undone.
+        if is_client:
+            undoing.callback(_sockets.put_into(context, is_watched=wanted.on_mismatch is not None))
         result = lib.mecai_openssl_attach(
             _find.pointer(context),
             ffi.new("const char *[]", strings),
@@ -57,10 +62,9 @@ def attach_wanted(context: ssl.SSLContext, wanted: Wanted) -> None:
         )
         if result != lib.MECAI_OPENSSL_OK:
             raise _failure(result, _find.text(sentence))
+        undoing.pop_all()
         _attached.add(context)
         _settings.keep(context, wanted)
-        if makes_clients(context) and wanted.judges:
-            _sockets.put_into(context, is_watched=wanted.on_mismatch is not None)
 
 
 def is_useful(context: ssl.SSLContext, wanted: Wanted) -> bool:

@@ -151,11 +151,21 @@ class WatchedSSLObject(_Watched, SSLObject):
 _OWN_SOCKET, _OWN_OBJECT = ssl.SSLSocket, ssl.SSLObject
 
 
-def put_into(context: ssl.SSLContext, is_watched: bool) -> None:
+def put_into(context: ssl.SSLContext, is_watched: bool) -> Callable[[], None]:
     """Has connections of a context made of these classes; where the program has classes of its own, of such that are
-    derived from them."""
-    context.sslsocket_class = _derived(context.sslsocket_class, is_watched)
-    context.sslobject_class = _derived(context.sslobject_class, is_watched)
+    derived from them. What it gives takes them out again."""
+    before = context.sslsocket_class, context.sslobject_class
+    after = _derived(before[0], is_watched), _derived(before[1], is_watched)
+
+    def put(classes: tuple[type[ssl.SSLSocket], type[ssl.SSLObject]]) -> None:
+        context.sslsocket_class, context.sslobject_class = classes
+
+    try:
+        put(after)
+    except BaseException:
+        put(before)
+        raise
+    return lambda: put(before)
 
 
 def raise_refusal(connection: Any, error: ssl.SSLError) -> None:
