@@ -166,6 +166,13 @@ def test_texts_have_no_nul_and_no_half_characters(inputs: list[Input]) -> None:
             one.call(_Text(one.right))
 
 
+@pytest.mark.parametrize("signatures", [b"\xff\xfe", "\ud800"], ids=["octets", "text"])
+def test_signatures_that_are_no_text(signatures: Any) -> None:
+    with pytest.raises(mecai.FormatError, match="signatures of the authority list are not UTF-8") as caught:
+        mecai.AuthorityList.read(JSON, signatures, KEYS)
+    assert caught.value.code == "list_unsigned"
+
+
 def test_no_octets_at_all_and_far_too_many(inputs: list[Input]) -> None:
     huge = bytes(8 << 20)
     for one in _octets(inputs):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mecai._native import ffi, lib
 
-from .._errors import Error
+from .._errors import Error, FormatError
 from .._library import _call
 from .._library._handle import Held
 from .._library._value import Value, iso, plain
@@ -97,7 +97,7 @@ class AuthorityList(Held):
         `keys`.
         """
         octets = _call.octets(json, "json")
-        signed = str.encode(signatures) if isinstance(signatures, str) else _call.octets(signatures, "signatures")
+        signed = _signed(signatures)
         wanted = _call.text(keys, "keys")
         lowest = _call.number(lowest_sequence, "lowest_sequence", 0, (1 << 64) - 1)
         arguments = (octets, len(octets), signed, len(signed), wanted, lowest)
@@ -161,6 +161,17 @@ class AuthorityList(Held):
 
     def __repr__(self) -> str:
         return f"<AuthorityList {self.sequence} of {len(self)} operators, until {iso(self.expires)}>"
+
+
+def _signed(signatures: Buffer | str) -> bytes:
+    octets = None if isinstance(signatures, str) else _call.octets(signatures, "signatures")
+    try:
+        if octets is None:
+            return str.encode(signatures)  # type: ignore[arg-type]
+        octets.decode()
+    except UnicodeError:
+        raise FormatError("the signatures of the authority list are not UTF-8", "list_unsigned") from None
+    return octets
 
 
 def list_of(authorities: Authorities, lowest_sequence: int = 0) -> AuthorityList:

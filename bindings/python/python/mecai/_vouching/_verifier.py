@@ -114,7 +114,9 @@ class Verifier(Held):
         `chain`: the chain that the program's own verification accepted: certificates in DER, end entity first, trust
         anchor last, 1 to 32.
         `host`: what the program meant: a host name, an address, or a name that begins with a dot for every host that
-        ends with it; several, or None if it set nothing for verification: then `sni`, the name that it sent, stands in.
+        ends with it; or several, at most 16: vouchers for any of them count, the pick is that of `sni` if this is one
+        of them and of the first if not, and exempt is the handshake only if all are. None if it set nothing for
+        verification: then `sni`, the name that it sent, stands in.
         `peer`, `port`: the server's address, and the port that was meant; they are compared if they are given.
         `vouchers`: the server's answer to the TLS extension mecai_vouchers (0xFF4D), or bundles; None if there was
         none.
