@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import json
 import multiprocessing
 import os
 import ssl
+import sys
 import threading
 import traceback
 import weakref
@@ -118,6 +120,47 @@ def test_spawn(world: World, tmp_path: Path) -> None:
             assert found.code == expected, found
             ours.close()
             theirs.close()
+
+
+_STARTS = """
+import json, multiprocessing, socket, ssl, sys
+import mecai
+
+facts = json.load(open(sys.argv[1]))
+
+def install():
+    mecai.install(**facts["SETTINGS"])
+
+def visit(port):
+    context = ssl.create_default_context(cafile=facts["CAFILE"])
+    with socket.create_connection((facts["ADDRESS"], facts[port])) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=facts["HOST"]) as connection:
+                return mecai.verdict(connection).code
+        except mecai.VoucherError as error:
+            return error.code
+
+if sys.argv[3] == "module":
+    install()
+
+if __name__ == "__main__":
+    if sys.argv[3] == "guard":
+        install()
+    initializer = install if sys.argv[3] == "initializer" else None
+    with multiprocessing.get_context(sys.argv[2]).Pool(1, initializer) as pool:
+        print(*pool.map(visit, ["PORT", "UNVOUCHED_PORT"]))
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("place", ["module", "initializer", "guard"])
+def test_where_install_stands_for_children(method: str, place: str, world: World, tmp_path: Path) -> None:
+    """As the guide says: a child that is a new interpreter runs what stands outside the guard."""
+    (tmp_path / "facts.json").write_text(json.dumps(world.facts(tmp_path / "state")))
+    (tmp_path / "program.py").write_text(_STARTS)
+    result = programs.run([sys.executable, str(tmp_path / "program.py"), str(tmp_path / "facts.json"), method, place])
+    is_protected = place != "guard" or method == "fork"
+    assert programs.output(result) == ("accepted no_voucher\n" if is_protected else "not_judged not_judged\n")
 
 
 def test_the_interpreter_ends_with_threads_in_tls(world: World, tmp_path: Path) -> None:
