@@ -57,7 +57,7 @@ def fetch_vouchers(
     if where is None:
         answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         _workers.start([plan.resolve], lambda _, answer: answers.put(answer))
-        where = resolved(host, _first(answers, timeout))
+        where = resolved(host, _first(answers, time.monotonic() + timeout))
     while True:
         done = _ask(plan.round(where))
         pause = plan.pause(done)
