@@ -36,7 +36,7 @@ def verdict(connection: object) -> Verdict:
     refused, ask the exception: `refusal`.
 
     Raises ValueError where the connection is closed or given back, or has no TLS; TypeError for what is none of these.
-    To be called by the thread that uses the connection.
+    Any thread may ask.
     """
     found = _connection_of(connection)
     inner = found._sslobj
