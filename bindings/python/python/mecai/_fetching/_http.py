@@ -150,8 +150,14 @@ class _Connection(http.client.HTTPConnection):
 class _SecureConnection(http.client.HTTPSConnection):
     def __init__(self, line: Line, stack: contextlib.ExitStack, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self._stack = stack
+        self._line, self._stack = line, stack
         self._create_connection = partial(_connect, line, stack)
+
+    def _tunnel(self) -> None:
+        super()._tunnel()  # type: ignore[misc]  # pyright: ignore
+        # The end of a connection that is cut looks like the end of a proxy's answer.
+        if self._line.is_cut:
+            raise TimeoutError
 
     def connect(self) -> None:
         super().connect()
