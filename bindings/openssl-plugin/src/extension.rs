@@ -150,8 +150,7 @@ pub(crate) unsafe extern "C" fn parse(
                     Ok(())
                 }
                 (Some(state @ State::Asked(_)), Some(Part::Vouchers)) => match (refusal, state) {
-                    (Some(refusal), state) => {
-                        *state = State::Verified;
+                    (Some(refusal), _) => {
                         connection::conclude(functions, ssl, index, refusal);
                         Err(SSL_AD_DECODE_ERROR)
                     }
