@@ -8,6 +8,9 @@ use std::process::Command;
 
 use super::{Certificate, Place, ids, run};
 
+/// What it says once it answers.
+pub const READY: &str = "database system is ready to accept connections";
+
 /// A server with these further lines, which trusts everybody who comes by TLS from this machine.
 #[must_use]
 pub fn postgres(place: &Place<'_>, certificate: &Certificate<'_>, lines: &str) -> Command {
@@ -28,7 +31,8 @@ pub fn postgres(place: &Place<'_>, certificate: &Certificate<'_>, lines: &str) -
     }
     fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.0/8 trust\n").unwrap();
     let text = format!(
-        "listen_addresses = '{}'\nport = {}\nunix_socket_directories = ''\nssl = on\nfsync = off\n{lines}\n",
+        "listen_addresses = '{}'\nport = {}\nunix_socket_directories = ''\nssl = on\nfsync = off\n\
+         lc_messages = 'C'\n{lines}\n",
         place.address, place.port
     );
     fs::write(data.join("postgresql.conf"), text).unwrap();

@@ -63,11 +63,14 @@ fn accept(listener: &TcpListener) -> TcpStream {
 
 /// Once the client has sent application data, which in TLS 1.3 its Finished is too, `is_asked` is true.
 fn from_client(mut client: &TcpStream, mut server: &TcpStream, is_asked: &AtomicBool) -> Vec<u8> {
+    const HANDSHAKE: u8 = 22;
     const APPLICATION_DATA: u8 = 23;
     let (mut all, mut buffer) = (vec![], [0; 4096]);
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         all.extend(&buffer[..length]);
-        is_asked.fetch_or(records(&all).any(|record| record[0] == APPLICATION_DATA), SeqCst);
+        // What comes to TLS by STARTTLS is a dialogue, in which either side waits for the other.
+        let is_request = all[0] == HANDSHAKE && records(&all).any(|record| record[0] == APPLICATION_DATA);
+        is_asked.fetch_or(is_request, SeqCst);
         // What the receiver does not want any more is kept all the same: whether it has closed before the last alert
         // arrives is a matter of chance.
         let _ = server.write_all(&buffer[..length]);

@@ -92,7 +92,7 @@ impl Daemon {
 
     /// Waits until the server has said this.
     pub(crate) fn has_said(&self, text: &str) -> bool {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(30);
         while !self.said().contains(text) {
             if Instant::now() > deadline {
                 return false;

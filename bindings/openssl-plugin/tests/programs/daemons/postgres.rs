@@ -10,5 +10,8 @@ pub(crate) fn postgres(world: &World, name: &str, site: &Site, lines: &str, conf
     let (directory, port) = (directory(world, name), free_port());
     let command = postgres::postgres(&place(&directory, port), &shown(site), lines);
     open_log(world);
-    Daemon::start(command, directory, port, config)
+    let daemon = Daemon::start(command, directory, port, config);
+    // It listens before it is ready, and tells everybody so until then.
+    assert!(daemon.has_said(postgres::READY), "{}", daemon.said());
+    daemon
 }
