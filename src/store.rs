@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 
 pub use self::answers::{Answers, LeftOut, Part, STAGED_ANSWER_MAX};
-pub use self::cache::{Cache, LOOK_EVERY};
+pub use self::cache::{Cache, Entry, LOOK_EVERY};
 pub use self::error::{StoreCause, StoreError};
 pub use self::file::{Contents, FILE_MAX, StoredAlternate, StoredBundle, StoredStaged};
 pub use self::serverinfo::{NO_VOUCHERS, serverinfo, serverinfo_text, write_serverinfo};

@@ -53,23 +53,28 @@ impl Cache {
         part: Part,
         name: Option<&str>,
         now: UnixTime,
-        report: impl FnOnce(&StoreError),
+        mut report: impl FnMut(&StoreError),
     ) -> Option<Arc<[u8]>> {
+        self.entry(certificate, now, &mut report).answer(part, name, now, report)
+    }
+
+    /// The answers of this certificate, for whoever keeps them by something that is found faster than its digest. A file
+    /// that is read for the first time is told of as by [`Cache::answer`].
+    pub fn entry(&self, certificate: &Sha256, now: UnixTime, report: impl FnOnce(&StoreError)) -> Arc<Entry> {
         let entries = self.entries.load();
-        match entries.binary_search_by(|entry| entry.certificate.cmp(certificate)) {
-            Ok(index) => entries.get(index)?.answer(part, name, now, report),
-            Err(_) => {
-                // Read before others can find it: no handshake goes without vouchers while the first one reads.
-                let entry = Arc::new(Entry::new(certificate, &self.store, now));
-                let problem = entry.look(now).or_else(|| self.missing_directory(&entry));
-                let inserted = self.insert(&entry);
-                // Another thread that was faster has told it.
-                if let Some(problem) = problem.filter(|_| Arc::ptr_eq(&inserted, &entry)) {
-                    report(&problem);
-                }
-                inserted.answer(part, name, now, |_| ())
-            }
+        let place = entries.binary_search_by(|entry| entry.certificate.cmp(certificate));
+        if let Some(entry) = place.ok().and_then(|place| entries.get(place)) {
+            return Arc::clone(entry);
         }
+        // Read before others can find it: no handshake goes without vouchers while the first one reads.
+        let entry = Arc::new(Entry::new(certificate, &self.store, now));
+        let problem = entry.look(now).or_else(|| self.missing_directory(&entry));
+        let inserted = self.insert(&entry);
+        // Another thread that was faster has told it.
+        if let Some(problem) = problem.filter(|_| Arc::ptr_eq(&inserted, &entry)) {
+            report(&problem);
+        }
+        inserted
     }
 
     /// That the directory of an absent file is not there either, unless that was told before.
@@ -111,8 +116,10 @@ fn remove_idlest(entries: &mut Vec<Arc<Entry>>, keep: &Sha256) {
     }
 }
 
+/// The answers of one certificate. Its file is looked at as they are used, also when the [`Cache`] has no room for them
+/// any more.
 #[derive(Debug)]
-struct Entry {
+pub struct Entry {
     certificate: Sha256,
     path: PathBuf,
     /// The second from which on the file may be looked at again.
@@ -149,7 +156,8 @@ impl Entry {
         }
     }
 
-    fn answer(
+    /// As [`Cache::answer`].
+    pub fn answer(
         &self,
         part: Part,
         name: Option<&str>,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use mecai::store::{Cache, Part, StoreError};
 
+use crate::certificates;
 use crate::clock::now;
-use crate::digests::Digests;
+use crate::known::Known;
 use crate::log::Log;
 use crate::openssl::{Crypto, X509};
 
@@ -18,7 +19,8 @@ const CERTIFICATES_MAX: usize = 4096;
 pub(crate) struct Answers {
     directory: PathBuf,
     cache: Cache,
-    digests: Digests,
+    /// Those of the certificates that contexts have: no digest is computed for them in a handshake.
+    known: Known,
 }
 
 /// The octets of an answer: as many vectors as its part has, each with its length before it. [`release`] finds their end
@@ -29,7 +31,7 @@ pub(crate) struct Answer(Arc<[u8]>);
 impl Answers {
     /// The answers of the store in this directory, which is looked at when a certificate is first used.
     pub(crate) fn new(directory: PathBuf) -> Self {
-        Self { cache: Cache::new(directory.clone(), CERTIFICATES_MAX), directory, digests: Digests::default() }
+        Self { cache: Cache::new(directory.clone(), CERTIFICATES_MAX), directory, known: Known::default() }
     }
 
     /// The answer for this certificate to a client that asks for this and sent this name.
@@ -44,13 +46,17 @@ impl Answers {
         part: Part,
         name: Option<&str>,
     ) -> Option<Answer> {
-        // SAFETY: as the caller says.
-        let digest = unsafe { self.digests.of(crypto, certificate)? };
+        let now = now();
         let report = |error: &StoreError| {
             let key = if error.path == self.directory { "vouchers = " } else { "" };
             log.problem(format_args!("{key}{error}"));
         };
-        self.cache.answer(&digest, part, name, now(), report).and_then(|octets| Answer::new(part, octets))
+        // SAFETY: as the caller says.
+        let octets = unsafe {
+            let entry = || Some(self.cache.entry(&certificates::digest(crypto, certificate)?, now, report));
+            self.known.with(crypto, certificate, entry, |entry| entry.answer(part, name, now, report))?
+        };
+        octets.and_then(|octets| Answer::new(part, octets))
     }
 }
 

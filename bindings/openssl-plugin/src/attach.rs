@@ -242,8 +242,9 @@ unsafe fn wish(
             return Err(Refusal::TooLate);
         }
         let index = library.connection_index();
-        let mut wishes = connection::wishes(functions, ssl, index);
+        let mut wishes = connection::wishes(library, functions, ssl);
         change(placed.installation, &mut wishes)?;
+        library.note_wishes();
         if connection::change(functions, ssl, index, |connection| connection.wishes = wishes) {
             Ok(())
         } else {

@@ -15,6 +15,7 @@ use mecai::time::UnixTime;
 use mecai::verdict::{Failover, Verdict};
 
 use crate::guard::guard;
+use crate::library::Library;
 use crate::live::Place;
 use crate::openssl::{CRYPTO_EX_DATA, SSL, Ssl};
 use crate::session::Mark;
@@ -190,10 +191,13 @@ pub(crate) unsafe fn state<'a>(functions: &Ssl, ssl: *const SSL, index: c_int) -
 /// What the program wishes for a connection.
 ///
 /// # Safety
-/// As for [`kept`].
-pub(crate) unsafe fn wishes(functions: &Ssl, ssl: *const SSL, index: c_int) -> Wishes {
+/// As for [`kept`]; `library` is that OpenSSL.
+pub(crate) unsafe fn wishes(library: &Library, functions: &Ssl, ssl: *const SSL) -> Wishes {
+    if !library.has_wishes() {
+        return Wishes::default();
+    }
     // SAFETY: as the caller says.
-    unsafe { kept(functions, ssl, index) }.map(|kept| kept.wishes).unwrap_or_default()
+    unsafe { kept(functions, ssl, library.connection_index()) }.map(|kept| kept.wishes).unwrap_or_default()
 }
 
 /// Puts `state` in place of what was there; false if OpenSSL has no memory.

@@ -124,7 +124,7 @@ pub(crate) unsafe extern "C" fn parse(
         // SAFETY: OpenSSL passes a connection of its own.
         unsafe {
             let Client::On(judge) = &installation.client else { return Err(SSL_AD_UNSUPPORTED_EXTENSION) };
-            if judge.mode(connection::wishes(functions, ssl, index).mode).is_none() {
+            if judge.mode(connection::wishes(installation.library, functions, ssl).mode).is_none() {
                 // As without the module.
                 return Ok(());
             }
@@ -230,7 +230,7 @@ unsafe fn ask_for_alternate(installation: &Installation, functions: &Ssl, ssl: *
 unsafe fn judging<'a>(installation: &'a Installation, functions: &Ssl, ssl: *const SSL) -> Option<&'a Judge> {
     let Client::On(judge) = &installation.client else { return None };
     // SAFETY: as the caller says.
-    let wishes = unsafe { connection::wishes(functions, ssl, installation.library.connection_index()) };
+    let wishes = unsafe { connection::wishes(installation.library, functions, ssl) };
     judge.mode(wishes.mode).is_some().then_some(judge)
 }
 
@@ -277,7 +277,7 @@ unsafe fn answer(
     let answers = installation.answers.as_ref()?;
     // SAFETY: as the caller says; the name stays for the handshake.
     unsafe {
-        let wishes = || connection::wishes(functions, ssl, installation.library.connection_index());
+        let wishes = || connection::wishes(installation.library, functions, ssl);
         if functions.SSL_is_server(ssl) == 0 || wishes().mode == WishedMode::Off {
             return None;
         }

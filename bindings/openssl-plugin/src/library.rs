@@ -9,6 +9,7 @@
 
 use std::ffi::{CStr, c_int};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mecai::verdict::Verdict;
 use once_cell::race::OnceBox;
@@ -41,6 +42,9 @@ pub(crate) struct Library {
     registered: OnceBox<Registered>,
     earlier_security: OnceBox<Security>,
     finder: OnceBox<c_int>,
+    /// Whether a program ever wished something for a single connection. Most never do, and OpenSSL takes its time to
+    /// find what is kept in a connection.
+    wished: AtomicBool,
 }
 
 /// libssl's functions, and where they are.
@@ -112,6 +116,7 @@ impl Library {
             registered: OnceBox::new(),
             earlier_security: OnceBox::new(),
             finder: OnceBox::new(),
+            wished: AtomicBool::new(false),
         });
         for (slot, place) in LIBRARIES.iter().enumerate() {
             new.slot = slot;
@@ -268,6 +273,16 @@ impl Library {
     /// Whether this is the number that tells of connections.
     pub(crate) fn finds_by(&self, number: c_int) -> bool {
         self.finder.get() == Some(&number)
+    }
+
+    /// A program is about to wish something for a connection.
+    pub(crate) fn note_wishes(&self) {
+        self.wished.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether any did. Whoever goes on with that connection comes after it.
+    pub(crate) fn has_wishes(&self) -> bool {
+        self.wished.load(Ordering::Relaxed)
     }
 
     /// Where a connection's part is in the extra data of its SSL.

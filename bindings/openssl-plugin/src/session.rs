@@ -121,7 +121,7 @@ pub(crate) unsafe fn mark(
     // SAFETY: as the caller says.
     unsafe {
         let meant = references::of_connection(installation.crypto(), functions, ssl);
-        let port = connection::wishes(functions, ssl, installation.library.connection_index()).port;
+        let port = connection::wishes(installation.library, functions, ssl).port;
         let Some(mark) = Mark::new(verdict, identity(judge.fingerprint(mode), &meant, port)) else { return };
         let session = functions.SSL_get_session(ssl);
         if !session.is_null() {
@@ -217,7 +217,7 @@ unsafe fn may_resume(
     unsafe {
         let Some(mark) = mark_of(functions, session) else { return false };
         let meant = references::of_connection(installation.crypto(), functions, ssl);
-        let port = connection::wishes(functions, ssl, installation.library.connection_index()).port;
+        let port = connection::wishes(installation.library, functions, ssl).port;
         mark.identity == identity(judge.fingerprint(mode), &meant, port)
             && now() <= mark.until
             && judge.resumes(&installation.log, mode, mark.reason, &meant)
@@ -322,7 +322,7 @@ unsafe fn is_ended(installation: &Installation, functions: &Ssl, ssl: *mut SSL, 
             Client::Broken(_) => return true,
             Client::Off => return false,
         };
-        let wishes = connection::wishes(functions, ssl, installation.library.connection_index());
+        let wishes = connection::wishes(installation.library, functions, ssl);
         let Some(mode) = judge.mode(wishes.mode) else { return false };
         if !may_resume(installation, judge, functions, ssl, mode, session) {
             return true;

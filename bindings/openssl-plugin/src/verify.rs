@@ -121,7 +121,7 @@ pub(crate) unsafe fn refuse_broken(
         if functions.SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE {
             return None;
         }
-        let wishes = connection::wishes(functions, ssl, installation.library.connection_index());
+        let wishes = connection::wishes(installation.library, functions, ssl);
         let mode = judge.mode(wishes.mode)?;
         let meant = references::of_connection(installation.crypto(), functions, ssl);
         let refused = Judged {

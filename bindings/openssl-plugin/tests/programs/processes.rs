@@ -95,7 +95,7 @@ fn eight_threads_handshake_while_the_list_and_the_store_change() {
 
 #[test]
 fn a_thousand_contexts_leave_nothing_behind() {
-    // The module keeps the digests of the last 256 certificates, and then begins anew; and by then OpenSSL's own tables
+    // The module keeps the first 256 certificates; and by then OpenSSL's own tables
     // have the size that they need.
     let grew = contexts(Watched::No, 1024, 1280);
     // The smallest thing that each of these contexts could leave takes 16 kB of them.

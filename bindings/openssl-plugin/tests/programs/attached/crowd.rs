@@ -15,7 +15,7 @@ fn crowd(watched: Watched, contexts: u32, threads: u32, alone: u32) -> i64 {
 
 #[test]
 fn a_thousand_attached_contexts_leave_nothing_behind() {
-    // The module keeps the digests of the last 256 certificates, and then begins anew. The smallest thing that each of the
+    // The module keeps the first 256 certificates. The smallest thing that each of the
     // last contexts could leave takes 8 kB of them.
     let grew = crowd(Watched::No, 1000, 8, 512);
     assert!(grew < 8_000, "{grew}");
