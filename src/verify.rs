@@ -288,14 +288,17 @@ impl Case<'_> {
         for bundle in bundles.filter_map(|octets| Bundle::from_der(octets).ok()) {
             sent += bundle.endorsement_count();
             let statement = bundle.statement();
-            if self.check_statement(statement).is_err() {
+            if count.is_complete(asked, peer) || self.check_statement(statement).is_err() {
                 continue;
             }
             let digest = statement.digest();
-            let peer = peer.and_then(|peer| statement.addresses().position(|address| address == peer));
+            let index = peer.and_then(|peer| statement.addresses().position(|address| address == peer));
             for endorsement in bundle.endorsements() {
+                if count.is_complete(asked, peer) {
+                    break;
+                }
                 let Some((operator, authority)) = self.list.authority(endorsement.authority()) else { continue };
-                let sees_peer = peer.is_some_and(|index| endorsement.seen().contains(index));
+                let sees_peer = index.is_some_and(|index| endorsement.seen().contains(index));
                 let adds = !count.operators.contains(operator) && count.operators.len() < asked.required;
                 let needed = adds || (sees_peer && !count.peer_seen);
                 let may_count = needed
@@ -395,6 +398,11 @@ impl Case<'_> {
 }
 
 impl Count {
+    /// Whether no endorsement could add anything: the quorum is reached, and the peer's address found, if there is one.
+    fn is_complete(&self, asked: &Asked, peer: Option<IpAddr>) -> bool {
+        self.operators.len() >= asked.required && (self.peer_seen || peer.is_none())
+    }
+
     fn admit(&mut self, statement: &Statement<'_>) {
         let (produced_at, not_after) = (statement.produced_at(), statement.not_after());
         let admission = self.admission.get_or_insert(Admission {
