@@ -66,23 +66,48 @@ environment() {
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$wheel"
 }
 
-marked=()
-while read -r version python; do
-    venv=$target/python/venv-$version
-    counts=$target/python/counts
-    rm -f "$counts"
+# Tests one interpreter, and leaves its counts in the environment. Programs of the environment are found before those of
+# the machine.
+try() {
+    local version=$1 python=$2 venv=$target/python/venv-$1
+    shift 2
+    rm -f "$venv/counts"
     printf -- '-- Python %s: %s\n' "$version" "$python"
-    # Programs of the environment are found before those of the machine.
-    environment "$python" "$venv" </dev/null &&
-        PATH=$venv/bin:$PATH MECAI_COUNTS=$counts "$venv/bin/python" -W error -m pytest -q \
-            ${marked[@]+"${marked[@]}"} "$@" </dev/null
-    status=$?
-    read -r p f 2>/dev/null <"$counts" || { p=0 f=0; }
-    # What ended without a count, or badly in spite of it, counts as one.
+    environment "$python" "$venv" &&
+        PATH=$venv/bin:$PATH MECAI_COUNTS=$venv/counts "$venv/bin/python" -W error -m pytest -q "$@"
+}
+
+# Counts what an interpreter came to. What ended without a count, or badly in spite of it, counts as one.
+tally() {
+    local version=$1 status=$2 p f
+    read -r p f 2>/dev/null <"$target/python/venv-$version/counts" || { p=0 f=0; }
     if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
     count "$p" "$f"
-    marked=(-m every_interpreter)
-done <<<"$interpreters"
+}
+
+mkdir -p "$target/python"
+{
+    read -r version python
+    try "$version" "$python" "$@" </dev/null
+    tally "$version" $?
+    # The others two by two: much of a test is waiting.
+    while read -r version python; do
+        try "$version" "$python" -m every_interpreter "$@" </dev/null >"$target/python/$version.log" 2>&1 &
+        one=$! two=
+        if read -r other python; then
+            try "$other" "$python" -m every_interpreter "$@" </dev/null >"$target/python/$other.log" 2>&1 &
+            two=$!
+        fi
+        wait "$one"
+        tally "$version" $?
+        cat "$target/python/$version.log"
+        if [ -n "$two" ]; then
+            wait "$two"
+            tally "$other" $?
+            cat "$target/python/$other.log"
+        fi
+    done
+} <<<"$interpreters"
 
 first=$target/python/venv-$(head -n 1 <<<"$interpreters" | cut -d ' ' -f 1)
 for check in 'mypy --no-error-summary python tests' 'pyright --warnings'; do

@@ -228,6 +228,9 @@ def test_a_thread_that_changes_a_buffer_meanwhile_changes_nothing_that_was_read(
             right[:] = BUNDLE.der
 
     thread = threading.Thread(target=change)
+    interval = sys.getswitchinterval()
+    # They take turns often: by default a turn takes five milliseconds.
+    sys.setswitchinterval(1e-5)
     thread.start()
     try:
         for _ in range(3000):
@@ -238,6 +241,7 @@ def test_a_thread_that_changes_a_buffer_meanwhile_changes_nothing_that_was_read(
     finally:
         stop.set()
         thread.join()
+        sys.setswitchinterval(interval)
 
 
 _NUMBERS: list[tuple[Callable[[Any], object], list[Any]]] = [
