@@ -22,6 +22,12 @@ pub(crate) fn tells_what_is_verified() -> bool {
     is_at_least(3, 0)
 }
 
+/// Whether a host that was set on an SSL_CTX ends where it should. Since 4.0 OpenSSL copies it without its end: what lies
+/// behind it in memory may look like a part of it, and then a session gets a full handshake.
+pub(crate) fn tells_where_hosts_end() -> bool {
+    !is_at_least(4, 0)
+}
+
 /// How many octets a ServerHello may have: before 3.0, fewer than an extension.
 pub(crate) fn server_hello_max() -> usize {
     if is_at_least(3, 0) { 65_607 } else { 20_000 }
