@@ -62,7 +62,7 @@ rule 'a verification code whose number, word or meaning is another in docs/spec.
     "$(sed -n 's/.* = \(0x[0-9A-F]*\|[0-9]*\), "\([a-z_]*\)", "\(.*\)",$/| \1 | `\2` | \3 |/p' src/verdict/code.rs |
         while read -r row; do grep -qF "$row" docs/spec.md || echo "$row"; done)"
 rule 'a configuration key without its row in its guide' \
-    "$(undocumented docs/module.md bindings/openssl-plugin/src/config.rs
+    "$(undocumented docs/module.md bindings/openssl-plugin/src/installation/config.rs
     undocumented docs/authority.md services/src/authority/config.rs
     undocumented docs/agent.md services/src/agent/config.rs)"
 rule 'a function, type or constant that a guide of the C API names and no header has' \
@@ -75,7 +75,7 @@ rule 'a C function or number in docs/c-api.md that no header has' \
     "$(grep -ohE '\bmecai_[a-z_]+\(|\bMECAI_[A-Z_]*[A-Z]\b' docs/c-api.md | tr -d '(' | sort -u |
         while read -r name; do grep -qw "$name" include/*.h || echo "$name"; done)"
 rule 'a key of the module without a test in which a program does something else for it' \
-    "$(untested bindings/openssl-plugin/src/config.rs bindings/openssl-plugin/tests/programs/keys)"
+    "$(untested bindings/openssl-plugin/src/installation/config.rs bindings/openssl-plugin/tests/programs/keys)"
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -9,10 +9,12 @@ use mecai::verdict::{Code, Outcome};
 use once_cell::race::OnceBox;
 
 use crate::attach::{self, Refusal};
-use crate::config::ConfigError;
 use crate::guard::guard;
+use crate::installation::config::ConfigError;
+use crate::installation::status;
 use crate::library::NoLibrary;
-use crate::{account, status, told};
+use crate::told;
+use crate::told::account;
 
 pub mod find;
 

@@ -1,15 +1,19 @@
 //! MECAI in single contexts and connections of a program that asks for it itself, without openssl.cnf.
 
+pub(crate) mod find;
+pub(crate) mod live;
+pub(crate) mod shared;
+
 use std::ffi::CStr;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
 use mecai::policy::Mode;
 
-use crate::answers::Answers;
-use crate::config::{ConfigError, Section, Settings};
-use crate::connection::{self, Peer, WishedMode, Wishes};
 use crate::context::{self, NotPut};
+use crate::handshake::answers::Answers;
+use crate::handshake::connection::{self, Peer, WishedMode, Wishes};
+use crate::installation::config::{ConfigError, Section, Settings};
 use crate::installation::{Client, Installation, program};
 use crate::judge::Judge;
 use crate::library::{Library, NoLibrary};

@@ -7,14 +7,14 @@ use mecai::extension::{ALTERNATE, CANDIDATES, STAGED, VOUCHERS};
 use mecai::store::Part;
 
 use crate::guard::guard;
+use crate::handshake::{extension, session, verify};
+use crate::installation::status::Status;
 use crate::installation::{Client, Installation};
 use crate::library::Library;
 use crate::openssl::{
     CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_EXT_CLIENT_HELLO, SSL_EXT_IGNORE_ON_RESUMPTION, SSL_EXT_TLS1_2_SERVER_HELLO,
     SSL_EXT_TLS1_3_CERTIFICATE, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION, Ssl,
 };
-use crate::status::Status;
-use crate::{extension, session, verify};
 
 /// What is kept in an SSL_CTX that has our callbacks.
 pub(crate) struct Placed {

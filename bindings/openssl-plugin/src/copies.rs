@@ -7,7 +7,7 @@ use std::mem;
 use std::ptr;
 
 use crate::api;
-use crate::object::{Handle, Object, own_address};
+use crate::openssl::object::{Handle, Object, own_address};
 use crate::openssl::{SSL, SSL_CTX};
 use crate::told::Told;
 

@@ -39,5 +39,4 @@ pub(crate) mod planted {
 }
 
 #[cfg(test)]
-#[path = "guard_tests.rs"]
 mod tests;

@@ -1,17 +1,21 @@
 //! What the callbacks of a context work with: its settings, and what comes of them. One that openssl.cnf asks for is for
 //! every context of an OpenSSL, one that a program asks for is for those that it attaches.
 
+pub(crate) mod config;
+mod local_roots;
+pub(crate) mod status;
+
 use std::ffi::c_void;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::answers::Answers;
-use crate::issuers::Issuers;
+use self::status::Status;
+use crate::handshake::answers::Answers;
+use crate::handshake::issuers::Issuers;
 use crate::judge::Judge;
 use crate::library::Library;
 use crate::log::{Level, Log};
 use crate::openssl::{Crypto, Ssl, Unusable};
-use crate::status::Status;
 
 /// What the callbacks of a context work with.
 pub(crate) struct Installation {

@@ -1,5 +1,8 @@
 //! The seam between OpenSSL and the core: what a handshake showed goes in, a verdict comes out.
 
+mod list;
+mod memory;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -19,15 +22,15 @@ use mecai::verify::{self, Client, Handshake, OwnVerification};
 use once_cell::race::OnceBox;
 use ring::digest;
 
-use crate::certificates::Certificates;
+use self::list::WatchedList;
+use self::memory::Memory;
 use crate::clock::now;
-use crate::config;
-use crate::connection::WishedMode;
-use crate::list::WatchedList;
+use crate::handshake::connection::WishedMode;
+use crate::handshake::references::Identity;
+use crate::handshake::session::Reason;
+use crate::installation::config;
 use crate::log::Log;
-use crate::memory::Memory;
-use crate::references::Identity;
-use crate::session::Reason;
+use crate::openssl::certificates::Certificates;
 
 /// What judges the client handshakes of an installation. Any number of threads may use it at once.
 pub(crate) struct Judge {

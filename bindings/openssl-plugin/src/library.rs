@@ -14,14 +14,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mecai::verdict::Verdict;
 use once_cell::race::OnceBox;
 
-use crate::error_queue::ErrorLibrary;
-#[cfg(feature = "module")]
-use crate::install::Module;
+use crate::attach::find;
+use crate::attach::shared::Shared;
+use crate::context;
+use crate::handshake::connection;
 use crate::installation::Installation;
-use crate::object::{self, Handle, Object};
+#[cfg(feature = "module")]
+use crate::module::install::Module;
+use crate::openssl::error_queue::ErrorLibrary;
+use crate::openssl::object::{self, Handle, Object};
 use crate::openssl::{CRYPTO_EX_INDEX_SSL, CRYPTO_EX_INDEX_SSL_CTX, Crypto, SSL, SSL_CTX, Security, Ssl, Unusable};
-use crate::shared::Shared;
-use crate::{connection, context, find};
 
 /// How many OpenSSLs of one process are served; further ones are left alone.
 pub(crate) const SLOTS: usize = 4;

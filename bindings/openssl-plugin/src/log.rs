@@ -1,5 +1,7 @@
 //! Where the module says what it did: one line per event, in one write.
 
+pub(crate) mod event;
+
 use std::ffi::{CStr, CString, c_int};
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};

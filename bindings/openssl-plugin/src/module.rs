@@ -1,12 +1,15 @@
 //! The entries that OpenSSL calls for a configuration module.
 
+pub(crate) mod install;
+pub(crate) mod provider;
+mod section;
+
 use std::ffi::c_int;
 
 use crate::guard::guard;
 use crate::installation::Installation;
-use crate::object::Object;
+use crate::openssl::object::Object;
 use crate::openssl::{CONF, CONF_IMODULE};
-use crate::section;
 
 /// Called by OpenSSL when it loads the section that names the module. Always succeeds: OpenSSL would go on without the
 /// module, silently.

@@ -6,10 +6,14 @@
 // The names are OpenSSL's own, so that they can be looked up in its manual.
 #![allow(non_snake_case, clippy::upper_case_acronyms)]
 
+pub(crate) mod certificates;
+pub(crate) mod error_queue;
+pub(crate) mod object;
+
 use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 use std::{mem, ptr};
 
-use crate::object::{Handle, Object};
+use self::object::{Handle, Object};
 
 macro_rules! opaque {
     ($($name:ident)*) => {

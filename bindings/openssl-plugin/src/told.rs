@@ -1,14 +1,17 @@
 //! What a program is told of one of its connections, when it asks.
 
+pub(crate) mod account;
+
 use std::sync::Arc;
 
 use mecai::verdict::{Code, Outcome};
 
-use crate::connection::{self, Judged, Offered};
+use crate::handshake::connection::{self, Judged, Offered};
+use crate::handshake::session::Reason;
 use crate::library::Library;
+use crate::log::event;
 use crate::openssl::SSL;
-use crate::session::Reason;
-use crate::{context, copies, event};
+use crate::{context, copies};
 
 /// What became of a connection's last handshake.
 pub(crate) enum Became {

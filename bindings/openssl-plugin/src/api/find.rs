@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
 use super::{MECAI_OPENSSL_ERR_PANIC, SSL, SSL_CTX, number, result, write};
-use crate::find;
+use crate::attach::find;
 use crate::guard::guard;
 
 /// From now on, contexts and connections of one OpenSSL of the process can be found by the other mecai_openssl_find_…

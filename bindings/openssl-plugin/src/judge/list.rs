@@ -123,5 +123,4 @@ fn read(path: &Path, signatures: &Path, keys: &ListKeys, highest: u64) -> Result
 }
 
 #[cfg(test)]
-#[path = "list_model.rs"]
 mod model;

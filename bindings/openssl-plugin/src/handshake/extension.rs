@@ -6,8 +6,11 @@ use std::{ptr, slice};
 use mecai::extension::{ALTERNATE, CANDIDATES, VOUCHERS};
 use mecai::store::Part;
 
-use crate::connection::{self, Offered, State, WishedMode};
+use crate::attach::find;
 use crate::guard::guard;
+use crate::handshake::connection::{self, Offered, State, WishedMode};
+use crate::handshake::session::{self, Offer};
+use crate::handshake::{answers, references, verify};
 use crate::installation::{Client, Installation};
 use crate::judge::Judge;
 use crate::log::Level;
@@ -16,8 +19,6 @@ use crate::openssl::{
     SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_2_SERVER_HELLO, SSL_EXT_TLS1_3_CERTIFICATE, Ssl, TLSEXT_NAMETYPE_HOST_NAME,
     X509, text,
 };
-use crate::session::{self, Offer};
-use crate::{answers, find, references, verify};
 
 /// What an add callback tells OpenSSL.
 const SEND: c_int = 1;

@@ -6,11 +6,12 @@ use std::ffi::{CStr, c_int, c_long, c_void};
 use std::ptr;
 
 use crate::attach::Refusal;
+use crate::attach::live::LIVE;
+use crate::copies;
 use crate::guard::guard;
+use crate::handshake::connection;
 use crate::library::Library;
-use crate::live::LIVE;
 use crate::openssl::{CRYPTO_EX_DATA, SSL, SSL_CTX, Ssl};
-use crate::{connection, copies};
 
 /// What a thread has made since it began to look.
 #[derive(Clone, Copy)]

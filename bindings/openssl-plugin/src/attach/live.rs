@@ -117,5 +117,4 @@ impl Block {
 }
 
 #[cfg(test)]
-#[path = "live_tests.rs"]
 mod tests;

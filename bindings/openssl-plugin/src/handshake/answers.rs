@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use mecai::store::{Cache, Part, StoreError};
 
-use crate::certificates;
 use crate::clock::now;
-use crate::known::Known;
+use crate::handshake::known::Known;
 use crate::log::Log;
+use crate::openssl::certificates;
 use crate::openssl::{Crypto, X509};
 
 /// More certificates than most servers have; their answers take some 2 kB each.

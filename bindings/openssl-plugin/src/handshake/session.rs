@@ -13,9 +13,10 @@ use mecai::verdict::{Outcome, Verdict};
 use ring::digest;
 
 use crate::clock::now;
-use crate::connection::{self, State};
 use crate::context::{self, Placed};
 use crate::guard::guard;
+use crate::handshake::connection::{self, State};
+use crate::handshake::references::{self, Identity};
 use crate::installation::{Client, Installation};
 use crate::judge::Judge;
 use crate::library::{Library, SLOTS};
@@ -23,7 +24,6 @@ use crate::log::Level;
 use crate::openssl::{
     SSL, SSL_CTX, SSL_SECOP_SIGALG_CHECK, SSL_SECOP_VERSION, SSL_SESSION, Security, Ssl, TLS_ST_OK, TLS1_3_VERSION,
 };
-use crate::references::{self, Identity};
 
 const MAGIC: &[u8; 6] = b"mecai2";
 const MARK_LENGTH: usize = 35;

@@ -29,7 +29,7 @@ fn the_defaults_are_those_of_the_table() {
 fn every_key_is_taken() {
     let directory = tempfile::tempdir().unwrap();
     let roots = directory.path().join("roots.pem");
-    std::fs::write(&roots, include_str!("../tests/programs/root.pem")).unwrap();
+    std::fs::write(&roots, include_str!("../../../tests/programs/root.pem")).unwrap();
     let keys = format!("2 of {KEY_A}, {KEY_B}");
     let settings = read(&[
         ("path", "/mecai_openssl.so"),
@@ -149,7 +149,7 @@ fn a_role_needs_its_files() {
 
 #[test]
 fn the_snippet_that_is_installed_observes_once_it_has_keys() {
-    let text = include_str!("../../../packaging/openssl.cnf.in").replace("@LIBDIR@", "/usr/local/lib");
+    let text = include_str!("../../../../../packaging/openssl.cnf.in").replace("@LIBDIR@", "/usr/local/lib");
     let (_, section) = text.split_once("[mecai_section]\n").unwrap();
     let lines = section.lines().filter(|line| !line.starts_with('#'));
     let mut lines: Vec<(&str, &str)> =

@@ -10,15 +10,15 @@ use mecai::host::Reference;
 use mecai::text::Text;
 use mecai::verdict::{AlternateCause, Cause};
 
-use crate::certificates::Certificates;
-use crate::issuers::Issuers;
+use crate::handshake::issuers::Issuers;
+use crate::handshake::references::{self, Identity};
+use crate::openssl::certificates::Certificates;
 use crate::openssl::{
     Crypto, OPENSSL_STACK, SSL, Ssl, X509, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
     X509_STORE_CTX, X509_V_ERR_CERT_REJECTED, X509_V_ERR_CERT_UNTRUSTED, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
     X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
     X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_OK, text,
 };
-use crate::references::{self, Identity};
 
 /// Whether an error of the program's own verification, at this depth, says that the chain leads to no root that the program
 /// trusts. OpenSSL looks for a root before anything else, so with these it has found nothing else wrong.

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_long};
 use std::ptr;
 
-use crate::config::Section;
+use crate::installation::config::Section;
 use crate::openssl::{CONF, CONF_IMODULE, CONF_VALUE, Crypto, text};
 
 /// The section that openssl.cnf gives the module.

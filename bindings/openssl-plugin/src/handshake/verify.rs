@@ -11,18 +11,20 @@ use mecai::policy::Mode;
 use mecai::verdict::{Outcome, Verdict};
 use mecai::verify::OwnVerification;
 
-use crate::certificates::Certificates;
 use crate::clock::now;
-use crate::connection::{self, Evidence, Judged, Peer, Received, State, Wishes};
-use crate::failover::{self, Validated};
+use crate::context;
 use crate::guard::guard;
+use crate::handshake::connection::{self, Evidence, Judged, Peer, Received, State, Wishes};
+use crate::handshake::failover::{self, Validated};
+use crate::handshake::references::{self, Identity};
+use crate::handshake::{peer, session};
 use crate::installation::{Client, Installation};
 use crate::judge::{Judge, Shown};
+use crate::log::event;
+use crate::openssl::certificates::Certificates;
 use crate::openssl::{
     SSL, SSL_RETRY_VERIFY, SSL_VERIFY_NONE, Ssl, X509_STORE_CTX, X509_V_ERR_APPLICATION_VERIFICATION, X509_V_OK,
 };
-use crate::references::{self, Identity};
-use crate::{context, event, peer, session};
 
 /// Called by OpenSSL in place of `X509_verify_cert`.
 pub(crate) unsafe extern "C" fn verify(store: *mut X509_STORE_CTX, argument: *mut c_void) -> c_int {

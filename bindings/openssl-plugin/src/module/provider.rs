@@ -9,8 +9,8 @@ use std::{mem, ptr};
 use crate::api::VERSION;
 use crate::guard::guard;
 use crate::installation::Installation;
-use crate::object::Object;
-use crate::section;
+use crate::module::section;
+use crate::openssl::object::Object;
 
 /// The settings of a module that is loaded as a provider: a file like openssl.cnf with the section `[mecai]`.
 const SETTINGS: &CStr = c"/etc/mecai/module.cnf";

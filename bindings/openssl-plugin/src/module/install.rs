@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
-use crate::answers::Answers;
-use crate::config::{Section, Settings};
+use crate::context;
 use crate::guard::guard;
+use crate::handshake::answers::Answers;
+use crate::installation::config::{Section, Settings};
+use crate::installation::status;
 use crate::installation::{BROKEN, Client, Installation, does_nothing, program};
 use crate::judge::Judge;
 use crate::library::Library;
 use crate::log::{Level, Log};
-use crate::object::Object;
+use crate::openssl::object::Object;
 use crate::openssl::{CRYPTO_EX_DATA, CRYPTO_EX_INDEX_SSL_CTX, Crypto, SSL_CTX, Unusable};
-use crate::{context, status};
 
 /// The installation in an OpenSSL that openssl.cnf asks for.
 #[derive(Default)]

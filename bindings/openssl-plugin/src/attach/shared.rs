@@ -2,8 +2,8 @@
 
 use once_cell::race::OnceBox;
 
-use crate::config::Section;
 use crate::installation::Installation;
+use crate::installation::config::Section;
 
 /// The installations of different settings, in the order in which they came. Neither looking nor adding waits for another
 /// thread (see `library`).

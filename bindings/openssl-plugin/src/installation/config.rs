@@ -7,7 +7,7 @@ use std::str::FromStr;
 use mecai::authority_list::ListKeys;
 use mecai::policy::{AddressRule, Exemption, Mode, Policy, Quorum, QuorumError};
 
-use crate::local_roots;
+use crate::installation::local_roots;
 
 /// Everything that the section says, but for `log`, which is opened first.
 #[derive(Debug)]
@@ -274,5 +274,4 @@ impl ConfigError {
 }
 
 #[cfg(test)]
-#[path = "config_tests.rs"]
 mod tests;

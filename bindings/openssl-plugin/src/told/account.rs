@@ -5,10 +5,10 @@ use mecai::report::Report;
 use mecai::verdict::{Failover, Note, Outcome, Verdict};
 use serde_json::{Value, json};
 
-use crate::connection::Judged;
 use crate::copies;
+use crate::handshake::connection::Judged;
+use crate::handshake::session::{Mark, Reason};
 use crate::openssl::SSL;
-use crate::session::{Mark, Reason};
 use crate::told::{self, Became};
 
 /// The account of a connection's last handshake, whose members `mecai_openssl_verdict_json` tells.

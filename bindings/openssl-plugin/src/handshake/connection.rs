@@ -14,11 +14,11 @@ use mecai::report::Report;
 use mecai::time::UnixTime;
 use mecai::verdict::{Failover, Verdict};
 
+use crate::attach::live::Place;
 use crate::guard::guard;
+use crate::handshake::session::Mark;
 use crate::library::Library;
-use crate::live::Place;
 use crate::openssl::{CRYPTO_EX_DATA, SSL, Ssl};
-use crate::session::Mark;
 
 /// A connection that asked, or that the program had wishes for; others keep nothing.
 #[derive(Debug, Default)]

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::{fs, ptr};
 
 use super::planted::with_panic;
+use crate::attach::find;
+use crate::handshake::{connection, extension, session, verify};
+use crate::module::{install, provider};
 use crate::openssl::{SSL_AD_INTERNAL_ERROR, SSL_EXT_CLIENT_HELLO, SSL_EXT_TLS1_3_CERTIFICATE};
-use crate::{api, connection, context, extension, find, install, module, provider, session, verify};
+use crate::{api, context, module};
 
 /// Name, and what the call gives when it panics.
 fn after_a_panic() -> Vec<(&'static str, i64, i64)> {
@@ -197,8 +200,7 @@ fn a_panic_becomes_a_refusal() {
 fn every_function_that_c_calls_is_guarded_and_listed() {
     let listed: Vec<&str> = after_a_panic().iter().map(|(name, ..)| *name).collect();
     let mut found = 0;
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for path in [&sources, &sources.join("api")].into_iter().flat_map(|directory| files(directory)) {
+    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         let text = fs::read_to_string(&path).unwrap();
         let program = text.split("#[cfg(test)]\nmod tests").next().unwrap();
         for (at, _) in program.match_indices("extern \"C\" fn ") {
@@ -214,7 +216,8 @@ fn every_function_that_c_calls_is_guarded_and_listed() {
     assert_eq!(found, 33, "functions that C calls");
 }
 
+/// The files in a directory, and in those below it.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.is_file()).collect()
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
