@@ -109,9 +109,11 @@ impl<'a> VoucherRequest<'a> {
         let statement = reader.tlv_bytes().map_err(&error)?;
         // Nothing is known of what stands beside a statement of another version.
         check_version(statement)?;
-        let protocol = reader.decode().map_err(&error)?;
+        let protocol = AnyRef::decode(&mut reader).map_err(&error)?;
+        protocol.tag().assert_eq(Tag::Enumerated).map_err(&error)?;
         reader.finish().map_err(&error)?;
-        Ok(Self { statement: Statement::from_der(statement)?, protocol })
+        let statement = Statement::from_der(statement)?;
+        Ok(Self { statement, protocol: protocol.decode_as().map_err(&error)? })
     }
 
     /// The DER of the request.

@@ -36,6 +36,7 @@ def requests():
         case(name, "request", request(n), "ok", "9", value={"statement": STATEMENT_VALUE, "protocol": name})
         for n, name in enumerate(("tls", "smtp", "imap", "pop3", "postgres"))
     ]
+    too_long = statement(not_after=time(b"20261202110001Z"))
     unknown = "a protocol outside the ENUMERATED does not decode (`malformed_request`, not `unsupported_protocol`)"
     return made + [
         bad("protocol_5", request(5), assumption=unknown),
@@ -46,7 +47,9 @@ def requests():
         bad("statement_alone", statement()),
         bad("bundle_instead", bundle()),
         bad("statement_of_version_2", request(of=statement(version=integer(2))), "unknown_version", "2"),
-        bad("too_long_lived", request(of=statement(not_after=time(b"20261202110001Z"))), "too_long_lived", "2"),
+        bad("too_long_lived", request(of=too_long), "too_long_lived", "2"),
+        bad("too_long_lived_beside_protocol_5", request(5, of=too_long), "too_long_lived", "2"),
+        bad("too_long_lived_beside_an_integer", request(of=too_long, tag=der.INTEGER), spec="2"),
         bad("empty", b"", spec="1"),
     ]
 
