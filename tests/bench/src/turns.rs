@@ -1,7 +1,8 @@
 //! Processes that take turns: while one runs the others are stopped, so that what disturbs the machine meets all alike.
 
 use std::error::Error;
-use std::process::{Child, Command};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::cpu;
@@ -52,7 +53,7 @@ impl Racer {
             }
             Some((status, used)) => {
                 self.used = Some(used);
-                Err(format!("a client ended with wait status {status}").into())
+                Err(format!("a client ended: {}", ExitStatus::from_raw(status)).into())
             }
         }
     }

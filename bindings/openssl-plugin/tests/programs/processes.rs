@@ -20,7 +20,9 @@ fn forks(watched: Watched) {
 
 fn ends(watched: Watched) {
     for how in ["unload", "close", "exit", "exit-held", "cleanup-held", "quick-exit"] {
-        let memory = InMemory::new(watched);
+        let mut memory = InMemory::new(watched);
+        // What a thread was about to note down when the process ended under it is lost.
+        memory.counts_leaks = matches!(how, "unload" | "close");
         memory.run("ends", &[how, memory.module.to_str().unwrap()]);
     }
 }
@@ -95,8 +97,7 @@ fn eight_threads_handshake_while_the_list_and_the_store_change() {
 
 #[test]
 fn a_thousand_contexts_leave_nothing_behind() {
-    // The module keeps the first 256 certificates; and by then OpenSSL's own tables
-    // have the size that they need.
+    // The module keeps the first 256 certificates; and by then OpenSSL's own tables have the size that they need.
     let grew = contexts(Watched::No, 1024, 1280);
     // The smallest thing that each of these contexts could leave takes 16 kB of them.
     assert!(grew < 8_000, "{grew}");
