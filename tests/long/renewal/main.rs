@@ -99,7 +99,11 @@ fn no_handshake_fails_while_certificates_are_renewed() {
     println!("without the hook {} of {} handshakes failed", tally.failures.len(), tally.visits());
     let refusals = refusals(&clients);
     assert_eq!(refusals.len(), tally.failures.len());
-    assert!(refusals.iter().all(|line| line.contains(": no_voucher: ")), "{refusals:#?}");
+    // Once the agent has found the new certificate the first vouchers come, and some clients ask for others.
+    let is_of = |line: &String, code: &str| line.contains(&format!(": {code}: "));
+    assert!(refusals.iter().any(|line| is_of(line, "no_voucher")), "{refusals:#?}");
+    let too_few = |line: &String| is_of(line, "suspicious_certificate");
+    assert!(refusals.iter().all(|line| is_of(line, "no_voucher") || too_few(line)), "{refusals:#?}");
 }
 
 /// The renewals of one site after another.
